@@ -1,0 +1,16 @@
+/* What can only be seen in a whole configuration, once every value is read. */
+#ifndef CONF_CHECK_H
+#define CONF_CHECK_H
+
+#include "conf/config.h"
+#include "conf/problems.h"
+
+/*
+ * Adds a problem where there is nothing to listen on or no route, where one
+ * address is listened on twice, and for each route that can never be taken
+ * because one before it has the same host and path. False when out of memory.
+ */
+__attribute__((warn_unused_result)) bool check_whole(
+    const struct config *config, struct problems *problems);
+
+#endif

@@ -1,0 +1,85 @@
+#include "conf/config.h"
+
+#include "conf/keys.h"
+#include "conf/value.h"
+
+#include <stdlib.h>
+
+static void free_strings(struct conf_strings *strings)
+{
+	for (size_t i = 0; i < strings->n; i++)
+		free(strings->items[i]);
+	free(strings->items);
+}
+
+static void free_listens(struct config *config)
+{
+	for (size_t i = 0; i < config->n_listens; i++) {
+		free(config->listens[i].name);
+		free(config->listens[i].address_text);
+	}
+	free(config->listens);
+}
+
+static void free_upstreams(struct config *config)
+{
+	for (size_t i = 0; i < config->n_upstreams; i++) {
+		struct upstream_conf *upstream = &config->upstreams[i];
+
+		for (size_t j = 0; j < upstream->n_servers; j++)
+			free(upstream->servers[j].text);
+		free(upstream->servers);
+		free(upstream->name);
+	}
+	free(config->upstreams);
+}
+
+static void free_routes(struct config *config)
+{
+	for (size_t i = 0; i < config->n_routes; i++) {
+		struct route_conf *route = &config->routes[i];
+
+		free(route->name);
+		free_strings(&route->hosts);
+		free(route->path);
+		free(route->release);
+		free(route->salt);
+		for (size_t j = 0; j < route->n_sticky; j++)
+			free(route->sticky[j].name);
+		free_strings(&route->path_classes);
+	}
+	free(config->routes);
+}
+
+void config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	free(config->path);
+	free(config->weir.state_dir);
+	free(config->weir.admin_socket);
+	free(config->weir.admin_listen_text);
+	free_listens(config);
+	free_upstreams(config);
+	free_routes(config);
+	for (size_t i = 0; i < config->n_rollouts; i++)
+		free(config->rollouts[i].name);
+	free(config->rollouts);
+	free(config);
+}
+
+bool config_can_replace(const struct config *live, const struct config *next, struct error *err)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	/* Only [weir] has keys that do not reload: it is the one section that always is. */
+	for (size_t i = 0; i < n; i++) {
+		if (keys[i].reloads || value_equal(&keys[i], &live->weir, &next->weir))
+			continue;
+		error_set(err, "'%s' in [%s] has changed, which needs a restart", keys[i].name,
+		    section_name(keys[i].section));
+		return false;
+	}
+	return true;
+}

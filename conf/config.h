@@ -1,0 +1,191 @@
+/*
+ * The settings of one configuration file, checked and complete: every key has
+ * its value or its default, every reference is resolved. The name of a section
+ * is 1 to 40 letters, digits, '.', '_' and '-'.
+ *
+ * Thread     immutable once loaded; any thread may read it.
+ * Ownership  config_free() frees everything reachable; names and lists live as
+ *            long as the config.
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Parts per million: how shares are kept. 100% is PPM. */
+enum {
+	PPM = 1000000
+};
+
+/* Where a thing was written. */
+struct conf_place {
+	uint32_t line;
+};
+
+struct conf_strings {
+	char **items;
+	size_t n;
+};
+
+struct weir_conf {
+	uint32_t workers; /* 0: one per core */
+	char *state_dir;
+	char *admin_socket;
+	char *admin_listen_text; /* NULL: no TCP admin */
+	struct conf_place admin_listen_place;
+	struct address admin_listen;
+	enum log_level log_level;
+	uint32_t shutdown_timeout_ms;
+};
+
+struct listen_conf {
+	char *name;
+	struct conf_place place;
+	char *address_text;
+	struct address address;
+	uint32_t header_timeout_ms;    /* for a whole request head */
+	uint32_t body_timeout_ms;      /* without a byte of the request body */
+	uint32_t write_timeout_ms;     /* without the client taking a byte */
+	uint32_t keepalive_timeout_ms; /* idle between requests */
+	uint32_t max_head_bytes;
+	uint32_t max_fields;
+	uint32_t max_uri_bytes;
+	uint32_t max_requests;    /* per connection; 0: unlimited */
+	uint32_t max_connections; /* per worker; 0: unlimited */
+	uint32_t backlog;
+};
+
+struct server_conf {
+	char *text; /* as written */
+	struct address address;
+};
+
+struct upstream_conf {
+	char *name;
+	struct conf_place place;
+	struct server_conf *servers;
+	size_t n_servers;
+	uint32_t connect_timeout_ms;
+	uint32_t response_timeout_ms;  /* request forwarded to response head */
+	uint32_t body_timeout_ms;      /* without a byte of the response body */
+	uint32_t write_timeout_ms;     /* without the server taking a byte */
+	uint32_t keepalive_timeout_ms; /* idle in the pool */
+	uint32_t max_idle;             /* pooled connections per worker and server */
+	uint32_t max_head_bytes;
+	uint32_t max_fields;
+};
+
+enum key_source_kind {
+	KEY_SOURCE_HEADER,
+	KEY_SOURCE_COOKIE,
+	KEY_SOURCE_ADDRESS,
+	KEY_SOURCE_ISSUE, /* a cookie that weir sets where it is absent */
+};
+
+struct key_source {
+	enum key_source_kind kind;
+	char *name; /* of the header or cookie; NULL for ADDRESS */
+};
+
+enum {
+	KEY_SOURCES_MAX = 8
+};
+
+struct latency_budget {
+	bool set;
+	uint32_t share_ppm;
+	uint32_t threshold_us;
+};
+
+/* The bit of each status 100..599 that counts as a failure. */
+struct status_set {
+	uint64_t bits[8];
+};
+
+struct rollout_conf;
+
+struct route_conf {
+	char *name;
+	struct conf_place place;
+	struct conf_strings hosts; /* lower case; "*.x" is a suffix; none: any host */
+	char *path;
+	bool path_exact;
+	const struct upstream_conf *legacy;
+	const struct upstream_conf *canary; /* NULL: everything goes to legacy */
+	char *release;                      /* "" unless set */
+	char *salt;                         /* the route's name unless set */
+	struct key_source sticky[KEY_SOURCES_MAX];
+	size_t n_sticky;
+	struct conf_strings path_classes; /* "/orders/:id" */
+	uint32_t error_budget_ppm;
+	struct latency_budget latency_budget;
+	struct status_set failure_status;
+	uint32_t weight_ppm;                /* where rollout is NULL */
+	const struct rollout_conf *rollout; /* NULL: the weight is set by hand */
+};
+
+struct stage_conf {
+	uint32_t weight_ppm;
+	uint32_t hold_ms; /* 0 for a last stage without one */
+};
+
+enum {
+	STAGES_MAX = 32
+};
+
+struct rollout_conf {
+	char *name;
+	struct conf_place place;
+	struct stage_conf stages[STAGES_MAX];
+	size_t n_stages;
+	uint32_t bake_ms;      /* the guard goes on so long after the last stage is reached */
+	uint32_t min_requests; /* of the canary in a stage before it can advance */
+	double alpha;          /* bound on the chance that a healthy canary is rolled back */
+};
+
+struct config {
+	char *path;
+	struct weir_conf weir;
+	struct listen_conf *listens;
+	size_t n_listens;
+	struct upstream_conf *upstreams;
+	size_t n_upstreams;
+	struct route_conf *routes; /* in file order */
+	size_t n_routes;
+	struct rollout_conf *rollouts;
+	size_t n_rollouts;
+};
+
+/* Every problem of a file, in order of line; the first 100 are kept. */
+struct conf_problems {
+	char **lines; /* "weir.ini:12: unknown key 'stickyy' in [route shop]; did you mean
+			 'sticky'?" */
+	size_t n;
+};
+
+/*
+ * NULL where there is any problem; then `problems` says which. Free the config
+ * with config_free() and, in either case, the problems with conf_problems_done().
+ * May block in the system's resolver where a server is given by name.
+ */
+__attribute__((warn_unused_result)) struct config *config_load(
+    const char *path, struct conf_problems *problems);
+void config_free(struct config *config);
+void conf_problems_done(struct conf_problems *problems);
+
+/*
+ * Whether a running weir can take over `next`: the keys that need a restart are
+ * unchanged. err names the first that is not.
+ */
+__attribute__((warn_unused_result)) bool config_can_replace(
+    const struct config *live, const struct config *next, struct error *err);
+
+bool status_set_has(const struct status_set *set, unsigned status);
+
+#endif

@@ -1,0 +1,310 @@
+#include "conf/keys.h"
+
+#include "base/message.h"
+#include "conf/config.h"
+#include "conf/units.h"
+
+#include <string.h>
+
+enum {
+	DAY_MS = 24 * 3600 * 1000,
+	TEN_MINUTES_MS = 600 * 1000,
+	SOCKET_PATH_MAX = 107, /* of sockaddr_un.sun_path, without its NUL */
+	FILE_PATH_MAX = 180,   /* what a line has room for */
+	TEXT_MAX = 128,
+};
+#define THIRTY_DAYS_MS 2592000000U
+#define ANY_COUNT      1000000000U
+
+/* A member of the wrong C type matches no branch: the table fails to compile. */
+#define AT(ctype, section, member)                                                             \
+	_Generic(&((struct section##_conf *)0)->member, ctype *                                \
+		 : offsetof(struct section##_conf, member))
+
+static const struct key keys[] = {
+	{ SECTION_WEIR, "workers", KEY_COUNT_OR_AUTO, AT(uint32_t, weir, workers), .min = 1,
+	    .max = 256, .fallback = "auto",
+	    .help = "threads that carry traffic; auto: one per core" },
+	{ SECTION_WEIR, "state_dir", KEY_FILE, AT(char *, weir, state_dir),
+	    .max = FILE_PATH_MAX, .fallback = "/var/lib/weir",
+	    .help = "directory of what must outlive a restart: weights, latches, the journal" },
+	{ SECTION_WEIR, "admin_socket", KEY_FILE, AT(char *, weir, admin_socket),
+	    .max = SOCKET_PATH_MAX, .fallback = "/run/weir/admin.sock",
+	    .help = "unix socket of the commands (status, promote, rollback...)" },
+	{ SECTION_WEIR, "admin_listen", KEY_LOOPBACK, AT(char *, weir, admin_listen_text),
+	    .beside = AT(struct address, weir, admin_listen), .unset = "none",
+	    .help = "serves /status, /metrics and /healthz over TCP, on this machine only" },
+	{ SECTION_WEIR, "log_level", KEY_LOG_LEVEL, AT(enum log_level, weir, log_level),
+	    .fallback = "info", .reloads = true, .help = "how much is logged" },
+	{ SECTION_WEIR, "shutdown_timeout", KEY_MS, AT(uint32_t, weir, shutdown_timeout_ms),
+	    .min = 0, .max = DAY_MS, .fallback = "30s", .reloads = true,
+	    .help = "time for requests in flight to finish when weir is told to end" },
+
+	{ SECTION_LISTEN, "address", KEY_ADDRESS, AT(char *, listen, address_text),
+	    .beside = AT(struct address, listen, address), .required = true, .reloads = true,
+	    .help = "where clients connect: 0.0.0.0:80, [::1]:80, or *:80 for IPv6 and IPv4" },
+	{ SECTION_LISTEN, "header_timeout", KEY_MS, AT(uint32_t, listen, header_timeout_ms),
+	    .min = 1, .max = TEN_MINUTES_MS, .fallback = "10s", .reloads = true,
+	    .help = "time for a client to send its whole request head" },
+	{ SECTION_LISTEN, "body_timeout", KEY_MS, AT(uint32_t, listen, body_timeout_ms),
+	    .min = 1, .max = DAY_MS, .fallback = "60s", .reloads = true,
+	    .help = "longest wait for the next byte of a request body" },
+	{ SECTION_LISTEN, "write_timeout", KEY_MS, AT(uint32_t, listen, write_timeout_ms),
+	    .min = 1, .max = DAY_MS, .fallback = "60s", .reloads = true,
+	    .help = "longest wait for the client to take the next byte of a response" },
+	{ SECTION_LISTEN, "keepalive_timeout", KEY_MS,
+	    AT(uint32_t, listen, keepalive_timeout_ms), .min = 1, .max = DAY_MS,
+	    .fallback = "75s", .reloads = true,
+	    .help = "how long an idle connection is kept for its next request" },
+	{ SECTION_LISTEN, "max_head", KEY_BYTES, AT(uint32_t, listen, max_head_bytes),
+	    .min = 1024, .max = 128 * 1024, .fallback = "32k", .reloads = true,
+	    .help = "largest request head; a larger one is refused" },
+	{ SECTION_LISTEN, "max_fields", KEY_COUNT, AT(uint32_t, listen, max_fields), .min = 1,
+	    .max = MESSAGE_MAX_FIELDS, .fallback = "100", .reloads = true,
+	    .help = "most header fields of a request; one with more is refused" },
+	{ SECTION_LISTEN, "max_uri", KEY_BYTES, AT(uint32_t, listen, max_uri_bytes), .min = 256,
+	    .max = 1024 * 1024, .fallback = "8k", .reloads = true,
+	    .help = "longest request target; a longer one is refused" },
+	{ SECTION_LISTEN, "max_requests", KEY_COUNT, AT(uint32_t, listen, max_requests),
+	    .min = 0, .max = ANY_COUNT, .fallback = "0", .reloads = true,
+	    .help = "requests on one connection before it is closed; 0: no limit" },
+	{ SECTION_LISTEN, "max_connections", KEY_COUNT, AT(uint32_t, listen, max_connections),
+	    .min = 0, .max = ANY_COUNT, .fallback = "0", .reloads = true,
+	    .help = "connections that one worker keeps open here; 0: no limit" },
+	{ SECTION_LISTEN, "backlog", KEY_COUNT, AT(uint32_t, listen, backlog), .min = 1,
+	    .max = 65535, .fallback = "1024", .reloads = true,
+	    .help = "connections that the kernel queues until they are accepted" },
+
+	{ SECTION_UPSTREAM, "server", KEY_SERVERS, AT(struct server_conf *, upstream, servers),
+	    .beside = AT(size_t, upstream, n_servers), .max = 64, .required = true,
+	    .repeats = true, .reloads = true,
+	    .help = "one server: IP:PORT, or NAME:PORT, resolved when the file is loaded" },
+	{ SECTION_UPSTREAM, "connect_timeout", KEY_MS,
+	    AT(uint32_t, upstream, connect_timeout_ms), .min = 1, .max = TEN_MINUTES_MS,
+	    .fallback = "2s", .reloads = true, .help = "time to connect to a server" },
+	{ SECTION_UPSTREAM, "response_timeout", KEY_MS,
+	    AT(uint32_t, upstream, response_timeout_ms), .min = 1, .max = DAY_MS,
+	    .fallback = "15s", .reloads = true,
+	    .help = "time from the forwarded request to the response head" },
+	{ SECTION_UPSTREAM, "body_timeout", KEY_MS, AT(uint32_t, upstream, body_timeout_ms),
+	    .min = 1, .max = DAY_MS, .fallback = "60s", .reloads = true,
+	    .help = "longest wait for the next byte of a response body" },
+	{ SECTION_UPSTREAM, "write_timeout", KEY_MS, AT(uint32_t, upstream, write_timeout_ms),
+	    .min = 1, .max = DAY_MS, .fallback = "60s", .reloads = true,
+	    .help = "longest wait for the server to take the next byte of a request" },
+	{ SECTION_UPSTREAM, "keepalive_timeout", KEY_MS,
+	    AT(uint32_t, upstream, keepalive_timeout_ms), .min = 1, .max = DAY_MS,
+	    .fallback = "55s", .reloads = true,
+	    .help = "how long an idle connection is kept; less than the server keeps it" },
+	{ SECTION_UPSTREAM, "max_idle", KEY_COUNT, AT(uint32_t, upstream, max_idle), .min = 0,
+	    .max = 65535, .fallback = "64", .reloads = true,
+	    .help = "idle connections that one worker keeps to one server; 0: none" },
+	{ SECTION_UPSTREAM, "max_head", KEY_BYTES, AT(uint32_t, upstream, max_head_bytes),
+	    .min = 1024, .max = 128 * 1024, .fallback = "32k", .reloads = true,
+	    .help = "largest response head; a larger one becomes a 502" },
+	{ SECTION_UPSTREAM, "max_fields", KEY_COUNT, AT(uint32_t, upstream, max_fields),
+	    .min = 1, .max = MESSAGE_MAX_FIELDS, .fallback = "100", .reloads = true,
+	    .help = "most header fields of a response; one with more becomes a 502" },
+
+	{ SECTION_ROUTE, "host", KEY_HOSTS, AT(struct conf_strings, route, hosts), .max = 1000,
+	    .unset = "any host", .repeats = true, .reloads = true,
+	    .help = "hosts it answers for, without port; *.example.com is every host below" },
+	{ SECTION_ROUTE, "path", KEY_PATH, AT(char *, route, path),
+	    .beside = AT(bool, route, path_exact), .fallback = "/", .reloads = true,
+	    .help = "path prefix it answers for; \"= /exact\" for that path alone" },
+	{ SECTION_ROUTE, "legacy", KEY_UPSTREAM,
+	    AT(const struct upstream_conf *, route, legacy), .required = true, .reloads = true,
+	    .help = "upstream of the arm in service" },
+	{ SECTION_ROUTE, "canary", KEY_UPSTREAM,
+	    AT(const struct upstream_conf *, route, canary),
+	    .unset = "none: everything goes to legacy", .reloads = true,
+	    .help = "upstream of the arm that is rolled out; needs weight or rollout" },
+	{ SECTION_ROUTE, "weight", KEY_SHARE, AT(uint32_t, route, weight_ppm), .min = 0,
+	    .max = PPM, .unset = "by the rollout", .reloads = true,
+	    .help = "fixed share of the users that go to the canary" },
+	{ SECTION_ROUTE, "rollout", KEY_ROLLOUT,
+	    AT(const struct rollout_conf *, route, rollout),
+	    .unset = "none: the weight is set by hand", .reloads = true,
+	    .help = "the plan by which the canary's weight grows" },
+	{ SECTION_ROUTE, "release", KEY_TEXT, AT(char *, route, release), .max = TEXT_MAX,
+	    .unset = "empty", .reloads = true,
+	    .help = "id of what is rolled out; a new one starts the rollout afresh" },
+	{ SECTION_ROUTE, "sticky", KEY_STICKY, AT(struct key_source, route, sticky[0]),
+	    .beside = AT(size_t, route, n_sticky), .max = KEY_SOURCES_MAX,
+	    .fallback = "issue:weir_id", .reloads = true,
+	    .help = "where a user's cohort key is looked for, in that order; "
+		    "issue sets a cookie where there is none" },
+	{ SECTION_ROUTE, "salt", KEY_TEXT, AT(char *, route, salt), .max = TEXT_MAX,
+	    .unset = "the route's name", .reloads = true,
+	    .help = "routes with equal salts split users alike; changing it reassigns them" },
+	{ SECTION_ROUTE, "path_class", KEY_PATH_CLASSES,
+	    AT(struct conf_strings, route, path_classes), .max = 64,
+	    .unset = "found automatically", .repeats = true, .reloads = true,
+	    .help = "paths that share a budget; a segment :name stands for any one segment" },
+	{ SECTION_ROUTE, "error_budget", KEY_SHARE, AT(uint32_t, route, error_budget_ppm),
+	    .min = 1, .max = PPM, .fallback = "0.1%", .reloads = true,
+	    .help = "share of requests that may fail" },
+	{ SECTION_ROUTE, "latency_budget", KEY_LATENCY_BUDGET,
+	    AT(struct latency_budget, route, latency_budget), .unset = "none", .reloads = true,
+	    .help = "share of requests that may be slower than a threshold" },
+	{ SECTION_ROUTE, "failure_status", KEY_STATUS_SET,
+	    AT(struct status_set, route, failure_status), .fallback = "500-599 !501 !505",
+	    .reloads = true,
+	    .help = "statuses that count as failures; read left to right, ! removes" },
+
+	{ SECTION_ROLLOUT, "stages", KEY_STAGES, AT(struct stage_conf, rollout, stages[0]),
+	    .beside = AT(size_t, rollout, n_stages), .max = STAGES_MAX, .required = true,
+	    .reloads = true,
+	    .help = "weights in rising order, each with its hold time; the last needs none" },
+	{ SECTION_ROLLOUT, "bake", KEY_MS, AT(uint32_t, rollout, bake_ms), .min = 0,
+	    .max = THIRTY_DAYS_MS, .fallback = "1h", .reloads = true,
+	    .help = "how long the guard goes on once the last stage is reached" },
+	{ SECTION_ROLLOUT, "min_requests", KEY_COUNT, AT(uint32_t, rollout, min_requests),
+	    .min = 1, .max = ANY_COUNT, .fallback = "50", .reloads = true,
+	    .help = "canary requests that a stage needs before the next one" },
+	{ SECTION_ROLLOUT, "alpha", KEY_FRACTION, AT(double, rollout, alpha), .min = 1,
+	    .max = 200000, .fallback = "0.01", .reloads = true,
+	    .help = "bound on the chance that a healthy canary is rolled back" },
+};
+
+static const struct {
+	const char *name;
+	bool named;
+	const char *help;
+} sections[SECTIONS] = {
+	[SECTION_WEIR] = { "weir", false,
+	    "The process as a whole. At most one; may be absent." },
+	[SECTION_LISTEN] = { "listen", true,
+	    "An address that clients connect to. At least one." },
+	[SECTION_UPSTREAM] = { "upstream", true, "A named set of servers." },
+	[SECTION_ROUTE] = { "route", true,
+	    "A match and its two arms. At least one; the first that matches, in file order, is "
+	    "taken." },
+	[SECTION_ROLLOUT] = { "rollout", true, "A plan by which a canary's weight grows." },
+};
+
+const struct key *keys_all(size_t *n)
+{
+	*n = sizeof(keys) / sizeof(keys[0]);
+	return keys;
+}
+
+const struct key *keys_find(enum conf_section section, const char *name)
+{
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].section == section && strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+const char *section_name(enum conf_section section)
+{
+	return sections[section].name;
+}
+
+bool section_is_named(enum conf_section section)
+{
+	return sections[section].named;
+}
+
+bool section_find(const char *name, enum conf_section *section)
+{
+	for (unsigned i = 0; i < SECTIONS; i++) {
+		if (strcmp(sections[i].name, name) == 0) {
+			*section = (enum conf_section)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void key_format_number(const struct key *key, uint32_t number, char text[KEY_NUMBER_SIZE])
+{
+	_Static_assert((int)KEY_NUMBER_SIZE == (int)UNITS_TEXT_SIZE, "same room");
+
+	switch (key->kind) {
+	case KEY_MS: units_format_duration((uint64_t)number * 1000, text); break;
+	case KEY_BYTES: units_format_size(number, text); break;
+	case KEY_SHARE: units_format_share(number, text); break;
+	case KEY_FRACTION: units_format_fraction(number, text); break;
+	default: snprintf(text, KEY_NUMBER_SIZE, "%u", number); break;
+	}
+}
+
+/* How a value of that kind is written. */
+static const char *kind_text(enum key_kind kind)
+{
+	switch (kind) {
+	case KEY_COUNT: return "a whole number";
+	case KEY_COUNT_OR_AUTO: return "auto, or a whole number";
+	case KEY_MS: return "a time (us, ms, s, m, h, d)";
+	case KEY_BYTES: return "a size (bytes, k, m, g)";
+	case KEY_SHARE: return "a percentage";
+	case KEY_FRACTION: return "a decimal";
+	case KEY_TEXT: return "text";
+	case KEY_FILE: return "a path";
+	case KEY_LOG_LEVEL: return "error, warn, info or debug";
+	case KEY_ADDRESS: return "IP:PORT";
+	case KEY_LOOPBACK: return "IP:PORT on the loopback, as in 127.0.0.1:9901";
+	case KEY_SERVERS: return "IP:PORT or NAME:PORT";
+	case KEY_HOSTS: return "hosts, separated by commas";
+	case KEY_PATH: return "a path";
+	case KEY_PATH_CLASSES: return "a path, as in /orders/:id";
+	case KEY_STICKY: return "of header:NAME, cookie:NAME, address, issue:NAME";
+	case KEY_UPSTREAM: return "the name of an [upstream]";
+	case KEY_ROLLOUT: return "the name of a [rollout]";
+	case KEY_LATENCY_BUDGET: return "SHARE > TIME, as in 1% > 250ms";
+	case KEY_STATUS_SET: return "statuses and ranges, as in 500-599 !501";
+	case KEY_STAGES: return "WEIGHT TIME, separated by commas, as in 1% 10m, 10% 1h, 100%";
+	}
+	return "";
+}
+
+static bool has_range(const struct key *key)
+{
+	return key->kind <= KEY_FRACTION;
+}
+
+static void print_key(FILE *out, const struct key *key)
+{
+	char from[KEY_NUMBER_SIZE], to[KEY_NUMBER_SIZE];
+
+	fprintf(out, "\n%s\n    %s\n    ", key->name, key->help);
+	fputs(kind_text(key->kind), out);
+	if (has_range(key)) {
+		key_format_number(key, key->min, from);
+		key_format_number(key, key->max, to);
+		fprintf(out, ", %s to %s", from, to);
+	} else if (key->kind == KEY_TEXT || key->kind == KEY_FILE) {
+		fprintf(out, ", at most %u bytes", key->max);
+	}
+	if (key->repeats)
+		fprintf(out, "; may be repeated");
+	if (key->max > 0 && key->kind >= KEY_SERVERS)
+		fprintf(out, "; at most %u", key->max);
+	if (key->required)
+		fprintf(out, "\n    required");
+	else if (key->fallback != NULL)
+		fprintf(out, "\n    default: %s", key->fallback);
+	else
+		fprintf(out, "\n    absent: %s", key->unset);
+	fprintf(out, key->reloads ? "\n" : "; changing it needs a restart\n");
+}
+
+void keys_print(FILE *out)
+{
+	size_t n;
+	const struct key *all = keys_all(&n);
+
+	fprintf(out, "# Every key, by section. A change takes effect on reload, unless it says "
+		     "otherwise.\n");
+	for (unsigned section = 0; section < SECTIONS; section++) {
+		fprintf(out, "\n[%s%s]\n%s\n", sections[section].name,
+		    sections[section].named ? " NAME" : "", sections[section].help);
+		for (size_t i = 0; i < n; i++) {
+			if (all[i].section == section)
+				print_key(out, &all[i]);
+		}
+	}
+}

@@ -1,0 +1,21 @@
+/*
+ * From a text to a checked config. config_load() of conf/config.h reads a file
+ * and the system's resolver; this reads neither, for tests and fuzzing.
+ */
+#ifndef CONF_LOAD_H
+#define CONF_LOAD_H
+
+#include "base/slice.h"
+#include "conf/config.h"
+#include "conf/resolve.h"
+
+/* The largest file: room for ten thousand routes. */
+enum {
+	CONFIG_MAX_BYTES = 4 * 1024 * 1024
+};
+
+/* As config_load(); path is only what problems are said to be in. */
+__attribute__((warn_unused_result)) struct config *config_load_text(
+    const char *path, struct slice text, resolve_fn *resolve, struct conf_problems *problems);
+
+#endif

@@ -1,0 +1,115 @@
+/* conf/keys: the key table itself, and the reference made from it. */
+#include "conf/keys.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static void every_key_can_be_found_and_is_named_once_in_its_section(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		assert_ptr_equal(keys_find(keys[i].section, keys[i].name), &keys[i]);
+	assert_null(keys_find(SECTION_WEIR, "address"));
+}
+
+static void every_section_has_a_name_and_is_found_by_it(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < SECTIONS; i++) {
+		enum conf_section found = SECTIONS;
+
+		assert_true(section_find(section_name((enum conf_section)i), &found));
+		assert_int_equal(found, i);
+	}
+	assert_false(section_find("server", &(enum conf_section) { 0 }));
+}
+
+static void every_key_says_what_it_is_when_absent(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		int ways =
+		    keys[i].required + (keys[i].fallback != NULL) + (keys[i].unset != NULL);
+
+		assert_int_equal(ways, 1);
+		assert_non_null(keys[i].help);
+	}
+}
+
+static void only_keys_of_the_process_may_need_a_restart(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		assert_true(keys[i].reloads || keys[i].section == SECTION_WEIR);
+}
+
+static char *print(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	keys_print(out);
+	fclose(out);
+	return text;
+}
+
+static void the_reference_shows_every_section_and_key_with_its_default(void **state)
+{
+	char *text = print();
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(strstr(text, keys[i].help));
+		if (keys[i].fallback != NULL)
+			assert_non_null(strstr(text, keys[i].fallback));
+	}
+	assert_non_null(strstr(text, "\n[weir]\n"));
+	assert_non_null(strstr(text, "\n[rollout NAME]\n"));
+	assert_non_null(strstr(text, "\nworkers\n"
+				     "    threads that carry traffic; auto: one per core\n"
+				     "    auto, or a whole number, 1 to 256\n"
+				     "    default: auto; changing it needs a restart\n"));
+	assert_non_null(strstr(text, "\nmax_head\n"
+				     "    largest request head; a larger one is refused\n"
+				     "    a size (bytes, k, m, g), 1k to 128k\n"
+				     "    default: 32k\n"));
+	assert_non_null(
+	    strstr(text, "\nserver\n"
+			 "    one server: IP:PORT, or NAME:PORT, resolved when the file "
+			 "is loaded\n"
+			 "    IP:PORT or NAME:PORT; may be repeated; at most 64\n"
+			 "    required\n"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_can_be_found_and_is_named_once_in_its_section),
+		cmocka_unit_test(every_section_has_a_name_and_is_found_by_it),
+		cmocka_unit_test(every_key_says_what_it_is_when_absent),
+		cmocka_unit_test(only_keys_of_the_process_may_need_a_restart),
+		cmocka_unit_test(the_reference_shows_every_section_and_key_with_its_default),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
