@@ -1,0 +1,343 @@
+#include "router/rules.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum {
+	NO_ROUTE = UINT32_MAX,
+	HOST_MAX = 255
+};
+
+enum text_kind {
+	HOST_EXACT,
+	HOST_SUFFIX, /* what follows "*." */
+	PATH_ALL,    /* "/" as a prefix: never looked up, it always matches */
+	PATH_PREFIX, /* ends where a segment ends */
+	PATH_BELOW,  /* a prefix that ends in '/' */
+	PATH_EXACT,
+};
+
+/* One text of the configuration: a host's, or a path of one host. */
+struct entry {
+	const char *text; /* NULL: a free place */
+	uint64_t hash;
+	uint32_t len;
+	uint32_t owner; /* the host's number; HOSTS_OWNER for a host */
+	enum text_kind kind;
+	uint32_t value; /* of a path: its first route; of a host: its number */
+};
+
+enum {
+	HOSTS_OWNER = UINT32_MAX
+};
+
+/* Texts of one kind and length, and the first route among them. */
+struct shape {
+	uint32_t len;
+	enum text_kind kind;
+	uint32_t first;
+};
+
+struct shapes {
+	struct shape *items; /* by `first`, so that a search ends at what it has found */
+	size_t n;
+};
+
+/*
+ * hosts[0] is any host. All texts are in one table with open addressing, at most
+ * half full.
+ */
+struct router {
+	struct entry *entries;
+	size_t mask; /* number of entries - 1 */
+	struct shapes *hosts;
+	size_t n_hosts;
+	struct shapes suffixes; /* `first` of all routes of the hosts of that length */
+	uint32_t exact_first;   /* of all routes of exact hosts */
+};
+
+static uint64_t text_hash(struct slice text, uint32_t owner, enum text_kind kind)
+{
+	return XXH3_64bits_withSeed(text.data, text.len, (uint64_t)owner << 3 | kind);
+}
+
+/* The entry of the text, or the free one where it belongs. */
+static struct entry *entry_find(
+    const struct router *router, struct slice text, uint32_t owner, enum text_kind kind)
+{
+	uint64_t hash = text_hash(text, owner, kind);
+	size_t at = (size_t)hash & router->mask;
+
+	for (;; at = (at + 1) & router->mask) {
+		struct entry *entry = &router->entries[at];
+
+		if (entry->text == NULL)
+			return entry;
+		if (entry->hash == hash && entry->owner == owner && entry->kind == kind &&
+		    slice_equal((struct slice) { entry->text, entry->len }, text))
+			return entry;
+	}
+}
+
+static struct entry *entry_add(struct router *router, struct slice text, uint32_t owner,
+    enum text_kind kind, uint32_t value)
+{
+	struct entry *entry = entry_find(router, text, owner, kind);
+
+	if (entry->text == NULL)
+		*entry = (struct entry) { .text = text.data,
+			.hash = text_hash(text, owner, kind),
+			.len = (uint32_t)text.len,
+			.owner = owner,
+			.kind = kind,
+			.value = value };
+	return entry;
+}
+
+/* Routes come in file order, so the first of a shape is the one that makes it. */
+static bool shapes_add(struct shapes *shapes, struct slice text, enum text_kind kind,
+    uint32_t route, struct error *err)
+{
+	struct shape *items;
+
+	for (size_t i = 0; i < shapes->n; i++) {
+		if (shapes->items[i].len == text.len && shapes->items[i].kind == kind)
+			return true;
+	}
+	items = realloc(shapes->items, (shapes->n + 1) * sizeof(*items));
+	if (items == NULL) {
+		error_set(err, "out of memory");
+		return false;
+	}
+	items[shapes->n++] =
+	    (struct shape) { .len = (uint32_t)text.len, .kind = kind, .first = route };
+	shapes->items = items;
+	return true;
+}
+
+static bool add_path(struct router *router, uint32_t host, const struct route_conf *conf,
+    uint32_t route, struct error *err)
+{
+	struct slice path = slice_of(conf->path);
+	enum text_kind kind = conf->path_exact                 ? PATH_EXACT
+			      : path.len == 1                  ? PATH_ALL
+			      : path.data[path.len - 1] == '/' ? PATH_BELOW
+							       : PATH_PREFIX;
+
+	if (kind != PATH_ALL)
+		entry_add(router, path, host, kind, route);
+	return shapes_add(&router->hosts[host], path, kind, route, err);
+}
+
+static bool host_is_plain(struct slice host)
+{
+	bool is_v6 = host.len > 0 && host.data[0] == '[';
+
+	if (host.len == 0 || host.len > HOST_MAX || host.data[host.len - 1] == '.')
+		return false;
+	for (size_t i = 0; i < host.len; i++) {
+		char c = host.data[i];
+
+		if (c <= ' ' || c == '*' || c == '/' || ascii_lower(c) != c ||
+		    (c == ':' && !is_v6))
+			return false;
+	}
+	return true;
+}
+
+/* The host's number, a new one where it is new; hosts[] has room. */
+static bool add_host(struct router *router, struct slice host, uint32_t route, uint32_t *number,
+    struct error *err)
+{
+	enum text_kind kind = HOST_EXACT;
+	struct entry *entry;
+
+	*number = 0;
+	if (slice_equal(host, SLICE("*")))
+		return true;
+	if (host.len > 2 && memcmp(host.data, "*.", 2) == 0) {
+		kind = HOST_SUFFIX;
+		host.data += 2;
+		host.len -= 2;
+	}
+	if (!host_is_plain(host)) {
+		error_set(err,
+		    "'%.*s' is not a host: write name, *.suffix or *, in lower case, "
+		    "without a port",
+		    (int)host.len, host.data);
+		return false;
+	}
+	if (kind == HOST_SUFFIX && !shapes_add(&router->suffixes, host, kind, route, err))
+		return false;
+	if (kind == HOST_EXACT && router->exact_first == NO_ROUTE)
+		router->exact_first = route;
+	entry = entry_add(router, host, HOSTS_OWNER, kind, (uint32_t)router->n_hosts);
+	*number = entry->value;
+	if (entry->value == router->n_hosts)
+		router->n_hosts++;
+	return true;
+}
+
+static bool add_route(
+    struct router *router, const struct route_conf *conf, uint32_t route, struct error *err)
+{
+	if (conf->path[0] != '/' || strchr(conf->path, '?') != NULL) {
+		error_set(err, "route %s: path '%s' must begin with '/' and hold no '?'",
+		    conf->name, conf->path);
+		return false;
+	}
+	if (conf->hosts.n == 0)
+		return add_path(router, 0, conf, route, err);
+	for (size_t i = 0; i < conf->hosts.n; i++) {
+		uint32_t host;
+
+		if (!add_host(router, slice_of(conf->hosts.items[i]), route, &host, err) ||
+		    !add_path(router, host, conf, route, err))
+			return false;
+	}
+	return true;
+}
+
+struct router *router_new(const struct route_conf *routes, size_t n, struct error *err)
+{
+	struct router *router = calloc(1, sizeof(*router));
+	size_t n_hosts = 1;
+	size_t n_texts = n;
+	size_t n_entries = 16;
+
+	for (size_t i = 0; i < n; i++) {
+		n_hosts += routes[i].hosts.n;
+		n_texts += 2 * routes[i].hosts.n;
+	}
+	while (n_entries < 2 * n_texts)
+		n_entries *= 2;
+	if (router != NULL) {
+		router->entries = calloc(n_entries, sizeof(*router->entries));
+		router->hosts = calloc(n_hosts, sizeof(*router->hosts));
+	}
+	if (router == NULL || router->entries == NULL || router->hosts == NULL || n > INT_MAX) {
+		error_set(err, "out of memory for %zu routes", n);
+		goto error;
+	}
+	router->mask = n_entries - 1;
+	router->n_hosts = 1;
+	router->exact_first = NO_ROUTE;
+	for (size_t i = 0; i < n; i++) {
+		if (!add_route(router, &routes[i], (uint32_t)i, err))
+			goto error;
+	}
+	return router;
+error:
+	router_free(router);
+	return NULL;
+}
+
+void router_free(struct router *router)
+{
+	if (router == NULL)
+		return;
+	for (size_t i = 0; i < router->n_hosts; i++)
+		free(router->hosts[i].items);
+	free(router->suffixes.items);
+	free(router->hosts);
+	free(router->entries);
+	free(router);
+}
+
+/* Cheap, and wrong for nearly all shapes that do not match: spares a look-up. */
+static inline bool shape_fits(const struct shape *shape, struct slice path)
+{
+	if (path.len <= shape->len)
+		return path.len == shape->len;
+	switch (shape->kind) {
+	case PATH_PREFIX: return path.data[shape->len] == '/';
+	case PATH_BELOW: return path.data[shape->len - 1] == '/';
+	default: return false;
+	}
+}
+
+/* The first of this host's routes that matches the path and comes before `best`, or `best`. */
+static uint32_t match_path(
+    const struct router *router, uint32_t host, struct slice path, uint32_t best)
+{
+	const struct shapes *shapes = &router->hosts[host];
+
+	for (size_t i = 0; i < shapes->n && shapes->items[i].first < best; i++) {
+		const struct shape *shape = &shapes->items[i];
+		const struct entry *entry;
+
+		if (shape->kind == PATH_ALL) {
+			best = shape->first;
+			break;
+		}
+		if (!shape_fits(shape, path))
+			continue;
+		entry = entry_find(
+		    router, (struct slice) { path.data, shape->len }, host, shape->kind);
+		if (entry->text != NULL && entry->value < best)
+			best = entry->value;
+	}
+	return best;
+}
+
+/* The authority's host as rules are written; empty where it cannot match any. */
+static struct slice host_of(struct slice authority, char lower[HOST_MAX])
+{
+	struct slice host = authority;
+	bool is_v6 = host.len > 0 && host.data[0] == '[';
+	const char *end = host.len > 0 ? memchr(host.data, is_v6 ? ']' : ':', host.len) : NULL;
+
+	if (end != NULL)
+		host.len = (size_t)(end - host.data) + (is_v6 ? 1 : 0);
+	if (host.len > 0 && host.data[host.len - 1] == '.')
+		host.len--;
+	if (host.len > HOST_MAX)
+		return (struct slice) { 0 };
+	for (size_t i = 0; i < host.len; i++)
+		lower[i] = ascii_lower(host.data[i]);
+	return (struct slice) { lower, host.len };
+}
+
+static uint32_t match_named_host(
+    const struct router *router, struct slice host, struct slice path, uint32_t best)
+{
+	const struct entry *entry;
+
+	if (router->exact_first < best) {
+		entry = entry_find(router, host, HOSTS_OWNER, HOST_EXACT);
+		if (entry->text != NULL)
+			best = match_path(router, entry->value, path, best);
+	}
+	for (size_t i = 0; i < router->suffixes.n && router->suffixes.items[i].first < best;
+	     i++) {
+		size_t len = router->suffixes.items[i].len;
+		struct slice suffix;
+
+		if (host.len < len + 2 || host.data[host.len - len - 1] != '.')
+			continue;
+		suffix = (struct slice) { host.data + host.len - len, len };
+		entry = entry_find(router, suffix, HOSTS_OWNER, HOST_SUFFIX);
+		if (entry->text != NULL)
+			best = match_path(router, entry->value, path, best);
+	}
+	return best;
+}
+
+int router_match(const struct router *router, struct slice host, struct slice path)
+{
+	uint32_t best = match_path(router, 0, path, NO_ROUTE);
+	uint32_t suffix_first =
+	    router->suffixes.n > 0 ? router->suffixes.items[0].first : NO_ROUTE;
+
+	if (router->exact_first < best || suffix_first < best) {
+		char lower[HOST_MAX];
+		struct slice name = host_of(host, lower);
+
+		if (name.len > 0)
+			best = match_named_host(router, name, path, best);
+	}
+	return best == NO_ROUTE ? -1 : (int)best;
+}
