@@ -1,0 +1,97 @@
+#include "rollout/eprocess.h"
+
+#include <math.h>
+
+static const double first_stake = 0.4;
+static const double kept_for_time = 0.3;
+static const double kept_for_stages = 0.3;
+static const double stake_at_raise = 0.05;
+static const double day_s = 86400;
+static const double max_capital = 1e300;
+static const double max_step = 700; /* exp(700) still fits beside max_capital */
+
+static const double error_risks[ERROR_BETS] = { 1.2, 1.7, 3, 8, 40, 1000 };
+static const double one_sample_factors[ONE_SAMPLE_BETS] = { 2, 5, 20 };
+static const double max_rate = 0.999;
+
+double log_sum_exp(const double *x, size_t n)
+{
+	double top = -INFINITY, sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		top = fmax(top, x[i]);
+	if (isinf(top))
+		return top;
+	for (size_t i = 0; i < n; i++)
+		sum += exp(x[i] - top);
+	return top + log(sum);
+}
+
+void eprocess_init(struct eprocess *process, size_t n_bets)
+{
+	*process = (struct eprocess) {
+		.n_bets = n_bets,
+		.left_time = kept_for_time,
+		.left_stage = kept_for_stages,
+	};
+	for (size_t i = 0; i < n_bets; i++)
+		process->capital[i] = first_stake;
+}
+
+void eprocess_step(struct eprocess *process, double dt_s, const double *ll)
+{
+	double stake = fmin(kept_for_time * dt_s / day_s, process->left_time);
+
+	process->left_time -= stake;
+	for (size_t i = 0; i < process->n_bets; i++) {
+		double factor = exp(fmax(-max_step, fmin(max_step, ll[i])));
+
+		process->capital[i] = fmin(max_capital, (process->capital[i] + stake) * factor);
+	}
+}
+
+void eprocess_raise(struct eprocess *process)
+{
+	double stake = fmin(stake_at_raise, process->left_stage);
+
+	process->left_stage -= stake;
+	for (size_t i = 0; i < process->n_bets; i++)
+		process->capital[i] += stake;
+}
+
+double eprocess_ln(const struct eprocess *process)
+{
+	double mean = 0;
+
+	for (size_t i = 0; i < process->n_bets; i++)
+		mean += process->capital[i] / (double)process->n_bets;
+	return log(process->left_time + process->left_stage + mean);
+}
+
+double eprocess_ll(double x, double y, double w, double r, double r0)
+{
+	return x * log(r / r0) - (x + y) * (log1p(w * (r - 1)) - log1p(w * (r0 - 1)));
+}
+
+void eprocess_errors(
+    struct eprocess *process, double dt_s, double w, double canary_bad, double legacy_bad)
+{
+	double ll[ERROR_BETS];
+
+	for (size_t i = 0; i < ERROR_BETS; i++)
+		ll[i] = eprocess_ll(canary_bad, legacy_bad, w, error_risks[i], 1);
+	eprocess_step(process, dt_s, ll);
+}
+
+void eprocess_one_sample(struct eprocess *process, double dt_s, double p0, double n, double bad)
+{
+	double ll[ONE_SAMPLE_BETS] = { 0 };
+
+	/* Nothing is above such a rate: there is nothing to bet on. */
+	for (size_t i = 0; i < ONE_SAMPLE_BETS && p0 < max_rate; i++) {
+		double p1 = fmin(max_rate, one_sample_factors[i] * p0);
+
+		ll[i] = bad * log(p1 / p0) + fmax(0, n - bad) * (log1p(-p1) - log1p(-p0));
+	}
+	eprocess_step(process, dt_s, ll);
+}

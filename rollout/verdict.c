@@ -1,0 +1,208 @@
+#include "rollout/verdict.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *const verdict_names[VERDICTS] = {
+	[VERDICT_CONTINUE] = "CONTINUE",
+	[VERDICT_ADVANCE] = "ADVANCE",
+	[VERDICT_HOLD_SUSPECT] = "HOLD_SUSPECT",
+	[VERDICT_HOLD_SHARED] = "HOLD_SHARED",
+	[VERDICT_ROLL_BACK] = "ROLL_BACK",
+};
+
+static const char *const reason_names[VERDICT_REASONS] = {
+	[REASON_NOT_EXPOSED] = "not_exposed",
+	[REASON_WATCHING] = "watching",
+	[REASON_HOLD_TIME] = "hold_time",
+	[REASON_FEW_REQUESTS] = "few_requests",
+	[REASON_UNPROVEN] = "unproven",
+	[REASON_COMPLETE] = "complete",
+	[REASON_PROVEN] = "proven",
+	[REASON_SUSPECT] = "suspect",
+	[REASON_SHARED] = "shared",
+	[REASON_WORSE] = "worse",
+	[REASON_OVER_BUDGET] = "over_budget",
+	[REASON_BURNS_FAST] = "burns_fast",
+	[REASON_BURNS_STEADILY] = "burns_steadily",
+};
+
+const char *verdict_name(enum verdict_action action)
+{
+	return (unsigned)action < VERDICTS ? verdict_names[action] : "unknown";
+}
+
+const char *verdict_reason_name(enum verdict_reason reason)
+{
+	return (unsigned)reason < VERDICT_REASONS ? reason_names[reason] : "unknown";
+}
+
+/* The text as far as it has been written. */
+struct text {
+	char *data;
+	size_t size;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(
+    struct text *text, const char *format, ...)
+{
+	va_list args;
+	int written;
+
+	va_start(args, format);
+	written = vsnprintf(text->data + text->len, text->size - text->len, format, args);
+	va_end(args);
+	if (written > 0)
+		text->len += (size_t)written;
+	if (text->len >= text->size)
+		text->len = text->size - 1;
+}
+
+/* A share as a percentage of two significant digits, never in powers of ten. */
+static void say_share(struct text *text, double share)
+{
+	double percent = 100 * share;
+	int digits;
+
+	if (percent > 0 && percent < 1e-6) {
+		say(text, "less than 0.000001%%");
+		return;
+	}
+	digits = percent > 0 ? 1 - (int)floor(log10(percent)) : 0;
+	if (digits < 0 || fabs(percent - round(percent)) < 1e-9)
+		digits = 0;
+	say(text, "%.*f%%", digits, percent);
+}
+
+static void say_arm(struct text *text, enum arm arm, const struct arm_counts *counts)
+{
+	if (counts->n <= 0) {
+		say(text, "%s had no requests", arm_name(arm));
+		return;
+	}
+	say(text, "%s failed %.0f of %.0f requests (", arm_name(arm), counts->bad, counts->n);
+	say_share(text, counts->bad / counts->n);
+	say(text, ")");
+}
+
+/* Both arms, over the stage or the last minute, whichever shows the difference. */
+static void say_arms(struct text *text, const struct verdict *verdict)
+{
+	bool minute = verdict->material && !verdict->material_in_stage;
+	const struct arm_counts *arms = minute ? verdict->minute : verdict->stage;
+
+	if (minute)
+		say(text, "in the last minute, about: ");
+	say_arm(text, ARM_CANARY, &arms[ARM_CANARY]);
+	say(text, ", ");
+	say_arm(text, ARM_LEGACY, &arms[ARM_LEGACY]);
+	if (arms[ARM_CANARY].bad + arms[ARM_LEGACY].bad > 0)
+		say(text, ", each user's failures counted once");
+}
+
+/* Ville's inequality: P(E ever reaches e) <= 1/e. */
+static void say_chance(struct text *text, const struct verdict *verdict)
+{
+	say(text, " would look this bad with probability at most ");
+	say_share(text, fmax(1e-8, fmin(1, exp(-verdict->ln_e))));
+}
+
+static void say_burns(struct text *text, const struct verdict *verdict, const char *narrow,
+    const char *wide, double limit)
+{
+	say(text,
+	    "canary burns its error budget at %.1f times the sustainable rate over %s and %.1f "
+	    "over %s (limit %.1f), legacy at %.1f and %.1f",
+	    verdict->burn_short[ARM_CANARY], narrow, verdict->burn_long[ARM_CANARY], wide,
+	    limit, verdict->burn_short[ARM_LEGACY], verdict->burn_long[ARM_LEGACY]);
+}
+
+static void say_rollback(struct text *text, const struct verdict *verdict)
+{
+	switch (verdict->reason) {
+	case REASON_BURNS_FAST: say_burns(text, verdict, "5 min", "1 h", 14.4); return;
+	case REASON_BURNS_STEADILY: say_burns(text, verdict, "30 min", "6 h", 6); return;
+	case REASON_OVER_BUDGET:
+		say_arms(text, verdict);
+		say(text,
+		    "; legacy is too small to compare with, but a canary failing at most ");
+		say_share(text, fmin(1, 14.4 * verdict->budget));
+		say(text, " (14.4 times its budget)");
+		say_chance(text, verdict);
+		return;
+	default:
+		say_arms(text, verdict);
+		say(text, ": a healthy canary");
+		say_chance(text, verdict);
+	}
+}
+
+static double failed_share(const struct arm_counts *counts)
+{
+	return counts->n > 0 ? counts->failed / counts->n : 0;
+}
+
+static void say_shared(struct text *text, const struct verdict *verdict)
+{
+	say(text,
+	    "both arms together burn the error budget at %.1f times the sustainable rate over "
+	    "1 min and %.1f over 5 min (limit 14.4); in the last minute canary failed ",
+	    verdict->pooled_burn_60_s, verdict->pooled_burn_5_min);
+	say_share(text, failed_share(&verdict->minute[ARM_CANARY]));
+	say(text, " of requests, legacy ");
+	say_share(text, failed_share(&verdict->minute[ARM_LEGACY]));
+	say(text, ": the canary is not to blame; the weight is frozen");
+}
+
+static void say_progress(struct text *text, const struct verdict *verdict)
+{
+	switch (verdict->reason) {
+	case REASON_NOT_EXPOSED: say(text, "the canary gets no traffic"); return;
+	case REASON_COMPLETE:
+		say(text, "the rollout is complete; the canary is no longer judged");
+		return;
+	case REASON_HOLD_TIME:
+		say(text, "the stage has lasted %.0f s of %.0f s; ", verdict->stage_age_s,
+		    verdict->hold_s);
+		break;
+	case REASON_FEW_REQUESTS:
+		say(text, "too little data: the canary has had %.0f of %.0f requests; ",
+		    verdict->stage[ARM_CANARY].n, verdict->min_requests);
+		break;
+	case REASON_UNPROVEN:
+		say(text, "not yet shown that the canary fails less than ");
+		say_share(text, verdict->p_max);
+		say(text, " (evidence %.2f of %.2f); ", verdict->promotion_ln_e, log(20));
+		break;
+	case REASON_PROVEN:
+		say(text, "the stage has lasted %.0f s without a reason to stop; ",
+		    verdict->stage_age_s);
+		break;
+	default: break;
+	}
+	say_arms(text, verdict);
+	if (verdict->ln_e >= -log(verdict->alpha) / 2)
+		say(text, "; the difference is real but too small to matter");
+}
+
+void verdict_reason_text(const struct verdict *verdict, char *data, size_t size)
+{
+	struct text text = { .data = data, .size = size };
+
+	if (size == 0)
+		return;
+	data[0] = '\0';
+	switch (verdict->action) {
+	case VERDICT_ROLL_BACK: say_rollback(&text, verdict); break;
+	case VERDICT_HOLD_SHARED: say_shared(&text, verdict); break;
+	case VERDICT_HOLD_SUSPECT:
+		say_arms(&text, verdict);
+		say(&text, ": a healthy canary");
+		say_chance(&text, verdict);
+		say(&text, "; the weight is frozen until more is known");
+		break;
+	default: say_progress(&text, verdict);
+	}
+}
