@@ -1,0 +1,283 @@
+#include "proxy/client.h"
+
+#include "base/log.h"
+#include "proxy/relay.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	/* How long, and how much, a refused client is listened to. */
+	LINGER_MS = 2000,
+	LINGER_READS = 64,
+	READ_MORE_BYTES = 8192,
+};
+
+const char *close_reason_name(enum close_reason reason)
+{
+	static const char *const names[CLOSE_REASONS] = {
+		[CLOSE_BY_CLIENT] = "client",
+		[CLOSE_DONE] = "done",
+		[CLOSE_IDLE] = "idle",
+		[CLOSE_TIMEOUT] = "timeout",
+		[CLOSE_REFUSED] = "refused",
+		[CLOSE_CUT] = "upstream_cut",
+		[CLOSE_SHUTDOWN] = "shutdown",
+		[CLOSE_NO_MEMORY] = "no_memory",
+	};
+
+	return names[reason];
+}
+
+/* One door: the states as drawn in the header. */
+static void set_state(struct client *client, enum client_state next)
+{
+	assert(client->state != next && client->state != CLIENT_LINGER);
+	client->state = next;
+}
+
+static void unlink_client(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (client->newer != NULL)
+		client->newer->older = client->older;
+	else
+		worker->clients = client->older;
+	if (client->older != NULL)
+		client->older->newer = client->newer;
+	worker->n_clients--;
+}
+
+static void link_client(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	client->older = worker->clients;
+	if (worker->clients != NULL)
+		worker->clients->newer = client;
+	worker->clients = client;
+	worker->n_clients++;
+}
+
+static void leave(struct client *client, enum close_reason reason)
+{
+	struct worker *worker = client->worker;
+	struct acceptor *acceptor = client->acceptor;
+
+	assert(client->relay == NULL);
+	log_debug("client closed address=%.*s reason=%s requests=%u", (int)client->host_len,
+	    client->host, close_reason_name(reason), client->n_requests);
+	deadline_clear(&client->deadline);
+	unlink_client(client);
+	free(client);
+	acceptor->n_clients--;
+	acceptor_unref(acceptor);
+	worker_check_end(worker);
+}
+
+void client_close(struct client *client, enum close_reason reason)
+{
+	transport_close(&client->transport);
+	leave(client, reason);
+}
+
+void client_reset(struct client *client, enum close_reason reason)
+{
+	transport_reset(&client->transport);
+	leave(client, reason);
+}
+
+bool client_must_close(const struct client *client)
+{
+	const struct listen_conf *conf = &client->acceptor->conf;
+
+	return client->worker->stopping || client->acceptor->listener == NULL || client->eof ||
+	       (conf->max_requests > 0 && client->n_requests >= conf->max_requests);
+}
+
+static void linger(struct client *client)
+{
+	set_state(client, CLIENT_LINGER);
+	client->n_lingered = 0;
+	transport_shutdown_write(&client->transport);
+	if (!transport_watch(&client->transport, EV_READ)) {
+		client_close(client, CLOSE_NO_MEMORY);
+		return;
+	}
+	deadline_set(&client->worker->client_deadlines, &client->deadline,
+	    worker_now_ms(client->worker) + LINGER_MS);
+}
+
+void client_exchange_done(struct client *client, bool persists, bool all_read)
+{
+	if (persists && !client_must_close(client)) {
+		set_state(client, CLIENT_IDLE);
+		if (!transport_watch(&client->transport, EV_READ)) {
+			client_close(client, CLOSE_NO_MEMORY);
+			return;
+		}
+		deadline_set(&client->worker->client_deadlines, &client->deadline,
+		    worker_now_ms(client->worker) +
+			client->acceptor->conf.keepalive_timeout_ms);
+	} else if (all_read || client->eof) {
+		client_close(client, CLOSE_DONE);
+	} else {
+		linger(client);
+	}
+}
+
+void client_expired(struct client *client)
+{
+	struct relay *relay = client->relay;
+
+	switch (client->state) {
+	case CLIENT_IDLE: client_close(client, CLOSE_IDLE); return;
+	case CLIENT_LINGER: client_close(client, CLOSE_REFUSED); return;
+	case CLIENT_EXCHANGE: break;
+	}
+	/* Who does not take an answer would not take this one either. */
+	if (relay->exchange.response == RESPONSE_WAITING && relay->to_client.pending == 0) {
+		exchange_client_lost(&relay->exchange);
+		relay_answer(relay, 408, "the request did not arrive in time");
+	} else {
+		relay_client_lost(relay, CLOSE_TIMEOUT);
+	}
+	relay_run(relay);
+}
+
+static void on_linger_readable(struct client *client)
+{
+	size_t n;
+
+	switch (transport_read(
+	    &client->transport, client->worker->scratch, sizeof(client->worker->scratch), &n)) {
+	case IO_AGAIN: return;
+	case IO_DONE:
+		if (++client->n_lingered < LINGER_READS)
+			return;
+		break;
+	default: break;
+	}
+	client_close(client, CLOSE_REFUSED);
+}
+
+static void on_eof(struct client *client)
+{
+	if (client->relay == NULL) {
+		client_close(client, CLOSE_BY_CLIENT);
+		return;
+	}
+	client->eof = true;
+	if (!transport_watch(&client->transport, client->transport.watched & EV_WRITE))
+		relay_client_lost(client->relay, CLOSE_NO_MEMORY);
+	relay_run(client->relay);
+}
+
+static void on_error(struct client *client)
+{
+	if (client->relay == NULL) {
+		client_close(client, CLOSE_BY_CLIENT);
+		return;
+	}
+	relay_client_lost(client->relay, CLOSE_BY_CLIENT);
+	relay_run(client->relay);
+}
+
+/* The first bytes of a request: buffers and parsers are borrowed from now on. */
+static bool begin_exchange(struct client *client)
+{
+	struct relay *relay = relay_take(client->worker, client);
+
+	if (relay == NULL) {
+		client_close(client, CLOSE_NO_MEMORY);
+		return false;
+	}
+	set_state(client, CLIENT_EXCHANGE);
+	client->relay = relay;
+	return true;
+}
+
+static void on_readable(struct client *client)
+{
+	struct worker *worker = client->worker;
+	struct relay *relay = client->relay;
+	char *at = worker->scratch;
+	size_t size = sizeof(worker->scratch);
+	size_t n;
+
+	if (relay != NULL && buffer_len(&relay->from_client) > 0) {
+		if (!buffer_reserve(&relay->from_client, READ_MORE_BYTES)) {
+			on_error(client);
+			return;
+		}
+		at = relay->from_client.data + relay->from_client.end;
+		size = READ_MORE_BYTES;
+	}
+	switch (transport_read(&client->transport, at, size, &n)) {
+	case IO_AGAIN: return;
+	case IO_EOF: on_eof(client); return;
+	case IO_ERROR: on_error(client); return;
+	case IO_DONE: break;
+	}
+	if (relay == NULL && !begin_exchange(client))
+		return;
+	relay = client->relay;
+	if (at == worker->scratch) {
+		relay_feed_request(relay, (struct slice) { at, n });
+	} else {
+		buffer_added(&relay->from_client, n);
+		relay_feed_request(relay, buffer_slice(&relay->from_client));
+	}
+	relay_run(relay);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *client = arg;
+	struct relay *relay = client->relay;
+
+	(void)fd;
+	if (client->state == CLIENT_LINGER) {
+		on_linger_readable(client);
+	} else if (relay != NULL && (what & EV_WRITE)) {
+		relay_run(relay);
+	} else if (relay != NULL && !relay_reads_client(relay)) {
+		/* It comes again and again until it is read: look away meanwhile. */
+		if (!transport_watch(&client->transport, client->transport.watched & EV_WRITE))
+			relay_client_lost(relay, CLOSE_NO_MEMORY);
+		relay_run(relay);
+	} else {
+		on_readable(client);
+	}
+}
+
+void client_accept(struct acceptor *acceptor, int fd, const struct address *peer)
+{
+	struct worker *worker = acceptor->worker;
+	struct client *client = calloc(1, sizeof(*client));
+	char host[ADDRESS_TEXT_SIZE];
+
+	if (client == NULL) {
+		close(fd);
+		return;
+	}
+	client->worker = worker;
+	client->state = CLIENT_IDLE;
+	deadline_init(&client->deadline);
+	if (!transport_open(&client->transport, worker->base, fd, EV_READ, on_event, client)) {
+		close(fd);
+		free(client);
+		return;
+	}
+	address_format_host(peer, host);
+	client->host_len = (uint8_t)strnlen(host, sizeof(client->host));
+	memcpy(client->host, host, client->host_len);
+	client->acceptor = acceptor;
+	acceptor->refs++;
+	acceptor->n_clients++;
+	link_client(client);
+	deadline_set(&worker->client_deadlines, &client->deadline,
+	    worker_now_ms(worker) + acceptor->conf.header_timeout_ms);
+}

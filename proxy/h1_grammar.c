@@ -1,0 +1,120 @@
+#include "proxy/h1_grammar.h"
+
+enum {
+	TOKEN = 1 << 0,
+	HOST = 1 << 1, /* unreserved / pct-encoded / sub-delims */
+	DIGIT = 1 << 2,
+	HEX = 1 << 3,
+};
+
+static const uint8_t classes[256] = {
+	['!'] = TOKEN | HOST,
+	['#'] = TOKEN,
+	['$'] = TOKEN | HOST,
+	['%'] = TOKEN | HOST,
+	['&'] = TOKEN | HOST,
+	['\''] = TOKEN | HOST,
+	['('] = HOST,
+	[')'] = HOST,
+	['*'] = TOKEN | HOST,
+	['+'] = TOKEN | HOST,
+	[','] = HOST,
+	['-'] = TOKEN | HOST,
+	['.'] = TOKEN | HOST,
+	[';'] = HOST,
+	['='] = HOST,
+	['^'] = TOKEN,
+	['_'] = TOKEN | HOST,
+	['`'] = TOKEN,
+	['|'] = TOKEN,
+	['~'] = TOKEN | HOST,
+	['0' ... '9'] = TOKEN | HOST | DIGIT | HEX,
+	['A' ... 'F'] = TOKEN | HOST | HEX,
+	['G' ... 'Z'] = TOKEN | HOST,
+	['a' ... 'f'] = TOKEN | HOST | HEX,
+	['g' ... 'z'] = TOKEN | HOST,
+};
+
+static bool in_class(char c, unsigned class)
+{
+	return (classes[(unsigned char)c] & class) != 0;
+}
+
+bool h1_is_token(char c)
+{
+	return in_class(c, TOKEN);
+}
+
+bool h1_is_target_char(char c)
+{
+	return c > 0x20 && c < 0x7f && c != '#';
+}
+
+static bool is_field_text(unsigned char c)
+{
+	return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+/* Non-zero where any of the eight bytes is below 0x20 or 0x7f (it may also
+ * report a byte behind such a one, so the caller looks again byte by byte). */
+static uint64_t suspects(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t low = (word - ones * 0x20) & ~word;
+	uint64_t del = word ^ (ones * 0x7f);
+
+	return (low | ((del - ones) & ~del)) & (ones * 0x80);
+}
+
+const char *h1_skip_field_text(const char *at, const char *end)
+{
+	while (end - at >= 8) {
+		uint64_t word;
+
+		memcpy(&word, at, sizeof(word));
+		if (suspects(word) != 0)
+			break;
+		at += 8;
+	}
+	while (at < end && is_field_text((unsigned char)*at))
+		at++;
+	return at;
+}
+
+static bool all_in_class(struct slice s, unsigned class)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!in_class(s.data[i], class))
+			return false;
+	}
+	return true;
+}
+
+/* "[" IPv6address "]"; whether the groups make sense is for whoever connects. */
+static bool is_ip_literal(struct slice s)
+{
+	if (s.len < 4 || s.data[0] != '[' || s.data[s.len - 1] != ']')
+		return false;
+	for (size_t i = 1; i < s.len - 1; i++) {
+		if (!in_class(s.data[i], HEX) && s.data[i] != ':' && s.data[i] != '.')
+			return false;
+	}
+	return true;
+}
+
+bool h1_is_authority(struct slice s)
+{
+	struct slice host = s;
+	size_t digits = 0;
+
+	while (digits < s.len && in_class(s.data[s.len - 1 - digits], DIGIT))
+		digits++;
+	if (digits < s.len && s.data[s.len - 1 - digits] == ':') {
+		if (digits > 5)
+			return false;
+		host.len -= digits + 1;
+	}
+	if (host.len == 0 || host.len > 255)
+		return false;
+	return is_ip_literal(host) || all_in_class(host, HOST);
+}

@@ -1,0 +1,25 @@
+/*
+ * The character classes of HTTP/1 (RFC 9110 5.5, 5.6.2; RFC 3986 3.2).
+ * Sans-IO; pure functions of bytes.
+ */
+#ifndef PROXY_H1_GRAMMAR_H
+#define PROXY_H1_GRAMMAR_H
+
+#include "base/slice.h"
+
+/* tchar: what methods and field names are made of. */
+bool h1_is_token(char c);
+
+/* What a request target may hold: visible ASCII, without a fragment. */
+bool h1_is_target_char(char c);
+
+/*
+ * The first byte at or after `at` that does not belong into a field value
+ * (VCHAR, obs-text, SP, HT do), or end.
+ */
+const char *h1_skip_field_text(const char *at, const char *end);
+
+/* uri-host [ ":" port ], not empty. */
+bool h1_is_authority(struct slice s);
+
+#endif

@@ -1,0 +1,300 @@
+#include "proxy/h1_head.h"
+
+#include "proxy/h1_grammar.h"
+
+/* What is left to read of a head; end is behind its empty line. */
+struct cursor {
+	const char *at;
+	const char *end;
+};
+
+static bool refuse(struct h1_fault *fault, uint16_t status, const char *reason)
+{
+	*fault = (struct h1_fault) { .status = status, .reason = reason };
+	return false;
+}
+
+static bool skip(struct cursor *c, char expected)
+{
+	if (c->at == c->end || *c->at != expected)
+		return false;
+	c->at++;
+	return true;
+}
+
+static bool skip_crlf(struct cursor *c)
+{
+	return skip(c, '\r') && skip(c, '\n');
+}
+
+static struct slice take_token(struct cursor *c)
+{
+	const char *from = c->at;
+
+	while (c->at < c->end && h1_is_token(*c->at))
+		c->at++;
+	return (struct slice) { from, (size_t)(c->at - from) };
+}
+
+/* field-line = field-name ":" OWS field-value OWS CRLF, on one line (RFC 9112 5). */
+static bool read_field(struct cursor *c, struct field *field)
+{
+	const char *from;
+
+	field->name = take_token(c);
+	if (field->name.len == 0 || !skip(c, ':'))
+		return false;
+	from = c->at;
+	c->at = h1_skip_field_text(c->at, c->end);
+	field->value = slice_trim((struct slice) { from, (size_t)(c->at - from) });
+	field->id = field_identify(field->name);
+	field->drop = false;
+	return skip_crlf(c);
+}
+
+static bool read_fields(struct cursor *c, const struct h1_limits *limits,
+    struct message *message, struct h1_fault *fault)
+{
+	uint32_t n = 0;
+
+	while (!(c->at < c->end && *c->at == '\r')) {
+		if (n == limits->max_fields || n == MESSAGE_MAX_FIELDS)
+			return refuse(fault, 431, "too many header fields");
+		if (!read_field(c, &message->fields[n]))
+			return refuse(fault, 400, "malformed header field");
+		n++;
+	}
+	message->n_fields = n;
+	if (!skip_crlf(c) || c->at != c->end)
+		return refuse(fault, 400, "malformed end of the header section");
+	return true;
+}
+
+struct framing {
+	const struct field *length;
+	const struct field *coding;
+};
+
+/* One of each at most, never both: anything else has two readings (RFC 9112 6.3). */
+static bool find_framing(
+    const struct message *message, struct framing *framing, struct h1_fault *fault)
+{
+	*framing = (struct framing) { 0 };
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		const struct field *field = &message->fields[i];
+		const struct field **slot;
+
+		if (field->id == FIELD_CONTENT_LENGTH)
+			slot = &framing->length;
+		else if (field->id == FIELD_TRANSFER_ENCODING)
+			slot = &framing->coding;
+		else
+			continue;
+		if (*slot != NULL)
+			return refuse(
+			    fault, 400, "repeated Content-Length or Transfer-Encoding");
+		*slot = field;
+	}
+	if (framing->length != NULL && framing->coding != NULL)
+		return refuse(fault, 400, "both Content-Length and Transfer-Encoding");
+	return true;
+}
+
+static bool read_framing(struct message *message, struct h1_fault *fault)
+{
+	struct framing framing;
+
+	message->body = BODY_NONE;
+	message->has_content_length = false;
+	message->content_length = 0;
+	if (!find_framing(message, &framing, fault))
+		return false;
+	if (framing.coding != NULL) {
+		if (message->minor == 0)
+			return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
+		if (!slice_equal_nocase(framing.coding->value, SLICE("chunked")))
+			return refuse(fault, 501, "Transfer-Encoding other than chunked");
+		message->body = BODY_STREAM;
+	}
+	if (framing.length != NULL) {
+		/* Beyond 2^62 no sum of lengths could overflow; nobody means it. */
+		if (!slice_to_u64(framing.length->value, &message->content_length) ||
+		    message->content_length >> 62 != 0)
+			return refuse(fault, 400, "malformed Content-Length");
+		message->has_content_length = true;
+		message->body = BODY_LENGTH;
+	}
+	return true;
+}
+
+/* "HTTP/1." ( "0" / "1" ), the versions that exist of this syntax. */
+static bool read_version(struct cursor *c, uint8_t *minor)
+{
+	static const char prefix[] = "HTTP/1.";
+	size_t len = sizeof(prefix) - 1;
+
+	if ((size_t)(c->end - c->at) <= len || memcmp(c->at, prefix, len) != 0)
+		return false;
+	c->at += len;
+	if (*c->at != '0' && *c->at != '1')
+		return false;
+	*minor = (uint8_t)(*c->at++ - '0');
+	return true;
+}
+
+/* absolute-form = scheme "://" authority path [ "?" query ] (RFC 9112 3.2.2). */
+static bool split_absolute(struct slice target, struct message *request)
+{
+	static const struct slice schemes[] = { { "http", 4 }, { "https", 5 } };
+	struct slice rest = { 0 };
+	size_t len = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = schemes[i].len;
+
+		if (target.len > n + 3 &&
+		    slice_equal_nocase((struct slice) { target.data, n }, schemes[i]) &&
+		    memcmp(target.data + n, "://", 3) == 0)
+			rest = (struct slice) { target.data + n + 3, target.len - n - 3 };
+	}
+	if (rest.len == 0)
+		return false;
+	while (len < rest.len && rest.data[len] != '/' && rest.data[len] != '?')
+		len++;
+	request->authority = (struct slice) { rest.data, len };
+	/* An empty path stands for "/" (RFC 9110 4.2.3); the writer puts it. */
+	request->target = (struct slice) { rest.data + len, rest.len - len };
+	return true;
+}
+
+static bool read_target(struct slice target, struct message *request, struct h1_fault *fault)
+{
+	request->scheme = SLICE("http");
+	request->authority = (struct slice) { 0 };
+	request->target = target;
+	for (size_t i = 0; i < target.len; i++) {
+		if (!h1_is_target_char(target.data[i]))
+			return refuse(fault, 400, "malformed request target");
+	}
+	if (request->method_id == METHOD_CONNECT)
+		return refuse(fault, 501, "CONNECT is not served here");
+	if (target.data[0] == '/')
+		return true;
+	if (slice_equal(target, SLICE("*")) && request->method_id == METHOD_OPTIONS)
+		return true;
+	if (!split_absolute(target, request))
+		return refuse(fault, 400, "malformed request target");
+	return true;
+}
+
+/* request-line = method SP request-target SP HTTP-version CRLF (RFC 9112 3). */
+static bool read_request_line(struct cursor *c, const struct h1_limits *limits,
+    struct message *request, struct h1_fault *fault)
+{
+	struct slice target;
+	const char *space;
+
+	request->method = take_token(c);
+	request->method_id = method_identify(request->method);
+	if (request->method.len == 0 || !skip(c, ' '))
+		return refuse(fault, 400, "malformed request line");
+	space = memchr(c->at, ' ', (size_t)(c->end - c->at));
+	if (space == NULL || space == c->at)
+		return refuse(fault, 400, "malformed request line");
+	target = (struct slice) { c->at, (size_t)(space - c->at) };
+	if (target.len > limits->max_uri_bytes)
+		return refuse(fault, 414, "request target too long");
+	c->at = space + 1;
+	if (!read_version(c, &request->minor))
+		return refuse(fault, 505, "HTTP version not supported");
+	if (!skip_crlf(c))
+		return refuse(fault, 400, "malformed request line");
+	return read_target(target, request, fault);
+}
+
+/* Exactly one Host in HTTP/1.1, at most one in 1.0 (RFC 9112 3.2). */
+static bool read_host(struct message *request, struct h1_fault *fault)
+{
+	const struct field *host = NULL;
+
+	for (uint32_t i = 0; i < request->n_fields; i++) {
+		if (request->fields[i].id != FIELD_HOST)
+			continue;
+		if (host != NULL)
+			return refuse(fault, 400, "more than one Host");
+		host = &request->fields[i];
+	}
+	if (host == NULL && request->minor > 0)
+		return refuse(fault, 400, "no Host");
+	if (host != NULL && !h1_is_authority(host->value))
+		return refuse(fault, 400, "malformed Host");
+	if (request->authority.len > 0) {
+		/* The target's authority overrides Host (RFC 9112 3.2.2). */
+		if (!h1_is_authority(request->authority))
+			return refuse(fault, 400, "malformed request target");
+		return true;
+	}
+	if (host != NULL)
+		request->authority = host->value;
+	return true;
+}
+
+bool h1_head_read_request(struct slice head, const struct h1_limits *limits,
+    struct message *request, struct h1_fault *fault)
+{
+	struct cursor c = { head.data, head.data + head.len };
+
+	request->status = 0;
+	request->reason = (struct slice) { 0 };
+	return read_request_line(&c, limits, request, fault) &&
+	       read_fields(&c, limits, request, fault) && read_host(request, fault) &&
+	       read_framing(request, fault);
+}
+
+/* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF (RFC 9112 4). */
+static bool read_status_line(struct cursor *c, struct message *response)
+{
+	const char *from;
+
+	if (!read_version(c, &response->minor) || !skip(c, ' '))
+		return false;
+	response->status = 0;
+	for (int i = 0; i < 3; i++) {
+		if (c->at == c->end || *c->at < '0' || *c->at > '9')
+			return false;
+		response->status = (uint16_t)(response->status * 10 + (*c->at++ - '0'));
+	}
+	if (response->status < 100 || response->status > 599)
+		return false;
+	response->reason = (struct slice) { 0 };
+	/* Servers that leave out the reason often leave out its space as well. */
+	if (skip(c, ' ')) {
+		from = c->at;
+		c->at = h1_skip_field_text(c->at, c->end);
+		response->reason = (struct slice) { from, (size_t)(c->at - from) };
+	}
+	return skip_crlf(c);
+}
+
+/* Who ends the body, in the order of RFC 9112 6.3. */
+static void settle_response_body(struct message *response, bool to_head)
+{
+	if (to_head || response->status < 200 || response->status == 204 ||
+	    response->status == 304)
+		response->body = BODY_NONE;
+	else if (response->body == BODY_NONE)
+		response->body = BODY_STREAM; /* until the server closes */
+}
+
+bool h1_head_read_response(struct slice head, const struct h1_limits *limits, bool to_head,
+    struct message *response, struct h1_fault *fault)
+{
+	struct cursor c = { head.data, head.data + head.len };
+
+	if (!read_status_line(&c, response))
+		return refuse(fault, 502, "malformed status line");
+	if (!read_fields(&c, limits, response, fault) || !read_framing(response, fault))
+		return false;
+	settle_response_body(response, to_head);
+	return true;
+}

@@ -1,0 +1,247 @@
+#include "proxy/h1_writer.h"
+
+#include "proxy/headers.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* Room for all that a writer adds besides the fields and the context's slices. */
+enum {
+	OWN_BYTES_MAX = 512
+};
+
+static char *put(char *at, struct slice s)
+{
+	if (s.len > 0)
+		memcpy(at, s.data, s.len);
+	return at + s.len;
+}
+
+#define PUT_LITERAL(at, literal) put((at), SLICE(literal))
+
+static char *put_field(char *at, struct slice name, struct slice value)
+{
+	at = put(at, name);
+	*at++ = ':';
+	*at++ = ' ';
+	at = put(at, value);
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
+static char *put_number(char *at, uint64_t n)
+{
+	char digits[20];
+	size_t len = 0;
+
+	do {
+		digits[len++] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	while (len > 0)
+		*at++ = digits[--len];
+	return at;
+}
+
+static char *put_length(char *at, uint64_t length)
+{
+	at = PUT_LITERAL(at, "Content-Length: ");
+	at = put_number(at, length);
+	return PUT_LITERAL(at, "\r\n");
+}
+
+static size_t fields_bytes(const struct message *message)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < message->n_fields; i++)
+		n += message->fields[i].name.len + message->fields[i].value.len + 4;
+	return n;
+}
+
+static char *put_fields(char *at, const struct message *message)
+{
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		const struct field *field = &message->fields[i];
+
+		if (!field->drop)
+			at = put_field(at, field->name, field->value);
+	}
+	return at;
+}
+
+bool h1_write_request_head(
+    struct buffer *out, const struct message *request, const struct request_context *context)
+{
+	char *at, *from;
+
+	if (!buffer_reserve(out, fields_bytes(request) + request->method.len +
+				     2 * request->authority.len + request->target.len +
+				     context->client_host.len + context->proto.len +
+				     context->request_id.len + OWN_BYTES_MAX))
+		return false;
+	from = at = out->data + out->end;
+	at = put(at, request->method);
+	*at++ = ' ';
+	/* An absolute-form target may come without a path (RFC 9110 4.2.3). */
+	if (request->target.len == 0 || request->target.data[0] == '?')
+		*at++ = '/';
+	at = put(at, request->target);
+	at = PUT_LITERAL(at, " HTTP/1.1\r\n");
+	at = put_field(at, SLICE("Host"), request->authority);
+	at = put_fields(at, request);
+	at = PUT_LITERAL(at, "Via: 1.");
+	*at++ = (char)('0' + request->minor);
+	at = PUT_LITERAL(at, " weir\r\n");
+	at = put_field(at, SLICE("X-Forwarded-For"), context->client_host);
+	at = put_field(at, SLICE("X-Forwarded-Proto"), context->proto);
+	if (request->authority.len > 0)
+		at = put_field(at, SLICE("X-Forwarded-Host"), request->authority);
+	at = put_field(at, SLICE("X-Request-Id"), context->request_id);
+	if (request->body == BODY_LENGTH)
+		at = put_length(at, request->content_length);
+	else if (request->body == BODY_STREAM)
+		at = PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n");
+	at = PUT_LITERAL(at, "\r\n");
+	buffer_added(out, (size_t)(at - from));
+	return true;
+}
+
+static char *put_status_line(char *at, uint16_t status, struct slice reason)
+{
+	at = PUT_LITERAL(at, "HTTP/1.1 ");
+	at = put_number(at, status);
+	*at++ = ' ';
+	at = put(at, reason);
+	return PUT_LITERAL(at, "\r\n");
+}
+
+static char *put_framing(
+    char *at, const struct message *response, const struct response_context *context)
+{
+	switch (context->framing) {
+	case FRAMING_NONE:
+		/* What a GET would have had (RFC 9110 8.6); never with 204 or 1xx. */
+		if (response->has_content_length && response->status != 204)
+			at = put_length(at, response->content_length);
+		break;
+	case FRAMING_LENGTH: at = put_length(at, response->content_length); break;
+	case FRAMING_CHUNKED: at = PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n"); break;
+	case FRAMING_CLOSE: break;
+	}
+	if (context->close)
+		at = PUT_LITERAL(at, "Connection: close\r\n");
+	else if (context->keep_alive)
+		at = PUT_LITERAL(at, "Connection: keep-alive\r\n");
+	return at;
+}
+
+bool h1_write_response_head(
+    struct buffer *out, const struct message *response, const struct response_context *context)
+{
+	char *at, *from;
+
+	if (!buffer_reserve(out, fields_bytes(response) + response->reason.len +
+				     context->date.len + context->issue_cookie.len +
+				     OWN_BYTES_MAX))
+		return false;
+	from = at = out->data + out->end;
+	at = put_status_line(at, response->status, response->reason);
+	at = put_fields(at, response);
+	at = PUT_LITERAL(at, "Via: 1.");
+	*at++ = (char)('0' + response->minor);
+	at = PUT_LITERAL(at, " weir\r\n");
+	if (context->date.len > 0 && message_find(response, FIELD_DATE) == NULL)
+		at = put_field(at, SLICE("Date"), context->date);
+	if (context->issue_cookie.len > 0)
+		at = put_field(at, SLICE("Set-Cookie"), context->issue_cookie);
+	at = put_framing(at, response, context);
+	at = PUT_LITERAL(at, "\r\n");
+	buffer_added(out, (size_t)(at - from));
+	return true;
+}
+
+bool h1_write_interim(struct buffer *out, const struct message *interim)
+{
+	char *at, *from;
+
+	if (!buffer_reserve(out, fields_bytes(interim) + interim->reason.len + OWN_BYTES_MAX))
+		return false;
+	from = at = out->data + out->end;
+	at = put_status_line(at, interim->status, interim->reason);
+	at = put_fields(at, interim);
+	at = PUT_LITERAL(at, "\r\n");
+	buffer_added(out, (size_t)(at - from));
+	return true;
+}
+
+size_t h1_chunk_head(char out[H1_CHUNK_HEAD_MAX], size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t len = 1;
+	size_t total;
+
+	while (n >> (4 * len) != 0 && len < 16)
+		len++;
+	total = len;
+	while (len > 0) {
+		out[--len] = hex[n & 15];
+		n >>= 4;
+	}
+	out[total++] = '\r';
+	out[total++] = '\n';
+	return total;
+}
+
+const char *h1_reason_phrase(uint16_t status)
+{
+	switch (status) {
+	case 400: return "Bad Request";
+	case 404: return "Not Found";
+	case 408: return "Request Timeout";
+	case 414: return "URI Too Long";
+	case 431: return "Request Header Fields Too Large";
+	case 500: return "Internal Server Error";
+	case 501: return "Not Implemented";
+	case 502: return "Bad Gateway";
+	case 503: return "Service Unavailable";
+	case 504: return "Gateway Timeout";
+	case 505: return "HTTP Version Not Supported";
+	default: return "Unknown";
+	}
+}
+
+bool h1_write_local_answer(struct buffer *out, const struct local_answer *answer)
+{
+	struct slice phrase = slice_of(h1_reason_phrase(answer->status));
+	char body[256 + REQUEST_ID_MAX];
+	char *at, *from;
+	size_t body_len;
+	int n;
+
+	n = snprintf(body, sizeof(body), "%u %s: %.*s\n", answer->status, phrase.data,
+	    (int)answer->explanation.len, answer->explanation.data);
+	if (n > 0 && (size_t)n < sizeof(body) && answer->request_id.len > 0)
+		n += snprintf(body + n, sizeof(body) - (size_t)n, "request id: %.*s\n",
+		    (int)answer->request_id.len, answer->request_id.data);
+	assert(n > 0 && (size_t)n < sizeof(body));
+	body_len = (size_t)n;
+	if (!buffer_reserve(out, body_len + answer->date.len + OWN_BYTES_MAX))
+		return false;
+	from = at = out->data + out->end;
+	at = put_status_line(at, answer->status, phrase);
+	at = put_field(at, SLICE("Server"), SLICE("weir"));
+	if (answer->date.len > 0)
+		at = put_field(at, SLICE("Date"), answer->date);
+	at = put_field(at, SLICE("Content-Type"), SLICE("text/plain; charset=utf-8"));
+	at = put_field(at, SLICE("Cache-Control"), SLICE("no-store"));
+	at = put_length(at, body_len);
+	if (answer->close)
+		at = PUT_LITERAL(at, "Connection: close\r\n");
+	at = PUT_LITERAL(at, "\r\n");
+	if (!answer->head)
+		at = put(at, (struct slice) { body, body_len });
+	buffer_added(out, (size_t)(at - from));
+	return true;
+}

@@ -1,0 +1,375 @@
+#include "proxy/relay.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void init_for_request(struct relay *relay)
+{
+	struct client *client = relay->client;
+	const struct listen_conf *conf = &client->acceptor->conf;
+
+	relay->server = NULL;
+	relay->view = NULL;
+	relay->route = NULL;
+	relay->upstream = NULL;
+	exchange_init(&relay->exchange, worker_now_us(relay->worker));
+	relay->request_limits = (struct h1_limits) {
+		.max_head_bytes = conf->max_head_bytes,
+		.max_fields = conf->max_fields,
+		.max_uri_bytes = conf->max_uri_bytes,
+	};
+	h1_parser_init_request(&relay->request_parser, &relay->request_limits);
+	sendq_reset(&relay->to_server, true, RELAY_KEEP_BYTES);
+	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
+	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
+	relay->client_used = 0;
+	relay->server_used = 0;
+	relay->client_lost = false;
+	relay->server_deaf = false;
+	relay->has_arm = false;
+	relay->head_timed = false;
+	relay->chunked_to_server = false;
+	relay->refusal = 0;
+	relay->n_interim = 0;
+	relay->request_id_len = 0;
+	relay->issue_cookie_len = 0;
+	relay->unseen_class.n = 0;
+}
+
+static struct relay *relay_new(struct worker *worker)
+{
+	/* What waits in a queue is bounded by pausing its source; the caps are a net. */
+	enum {
+		QUEUE_CAP = 4 * WORKER_READ_BYTES
+	};
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL)
+		return NULL;
+	relay->worker = worker;
+	buffer_init(&relay->from_client, QUEUE_CAP);
+	buffer_init(&relay->from_server, QUEUE_CAP);
+	sendq_init(&relay->to_server, QUEUE_CAP, RELAY_REPLAY_BYTES);
+	sendq_init(&relay->to_client, QUEUE_CAP, 0);
+	return relay;
+}
+
+static void relay_free(struct relay *relay)
+{
+	buffer_done(&relay->from_client);
+	buffer_done(&relay->from_server);
+	sendq_done(&relay->to_server);
+	sendq_done(&relay->to_client);
+	free(relay);
+}
+
+struct relay *relay_take(struct worker *worker, struct client *client)
+{
+	struct relay *relay = worker->spare_relays;
+
+	if (relay != NULL) {
+		worker->spare_relays = relay->next_spare;
+		worker->n_spare_relays--;
+	} else {
+		relay = relay_new(worker);
+	}
+	if (relay == NULL)
+		return NULL;
+	relay->client = client;
+	init_for_request(relay);
+	return relay;
+}
+
+static void give_back(struct relay *relay)
+{
+	struct worker *worker = relay->worker;
+
+	buffer_reset(&relay->from_client, RELAY_KEEP_BYTES);
+	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
+	sendq_reset(&relay->to_server, false, RELAY_KEEP_BYTES);
+	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
+	relay->client = NULL;
+	relay->next_spare = worker->spare_relays;
+	worker->spare_relays = relay;
+	worker->n_spare_relays++;
+}
+
+void relay_trim_spares(struct worker *worker, uint32_t keep)
+{
+	while (worker->n_spare_relays > keep) {
+		struct relay *relay = worker->spare_relays;
+
+		worker->spare_relays = relay->next_spare;
+		worker->n_spare_relays--;
+		relay_free(relay);
+	}
+}
+
+bool relay_reads_client(const struct relay *relay)
+{
+	if (relay->client->eof)
+		return false;
+	/* What follows a whole request is the next one's, and waits its turn. */
+	if (relay->exchange.request == REQUEST_DONE)
+		return buffer_len(&relay->from_client) < WORKER_READ_BYTES;
+	return relay->to_server.pending == 0;
+}
+
+bool relay_reads_server(const struct relay *relay)
+{
+	return relay->to_client.pending == 0;
+}
+
+static bool write_queue(struct transport *transport, struct sendq *q, uint64_t *written)
+{
+	struct iovec iov[SENDQ_PARTS_MAX];
+	int n_iov = sendq_iov(q, iov);
+	size_t n = 0;
+
+	switch (transport_write(transport, iov, n_iov, &n)) {
+	case IO_DONE: break;
+	case IO_AGAIN: return true;
+	default: return false;
+	}
+	*written += n;
+	sendq_sent(q, n);
+	return true;
+}
+
+static void flush_to_server(struct relay *relay)
+{
+	struct sendq *q = &relay->to_server;
+	struct server_conn *server = relay->server;
+
+	if (server != NULL && server->state == SERVER_BUSY && !relay->server_deaf) {
+		if (q->pending > 0 && !write_queue(&server->transport, q, &server->written))
+			/* Its answer, or why it closed, is still to be read. */
+			relay->server_deaf = true;
+		if (q->pending == 0 && relay->exchange.request == REQUEST_DONE &&
+		    relay->exchange.forwarded_us == 0)
+			exchange_forwarded(&relay->exchange, worker_now_us(relay->worker));
+	}
+	if (relay->server_deaf ||
+	    (server == NULL && relay->exchange.response != RESPONSE_WAITING))
+		sendq_reset(q, false, RELAY_KEEP_BYTES);
+	if (!sendq_keep(q))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+static void flush_to_client(struct relay *relay)
+{
+	struct sendq *q = &relay->to_client;
+	uint64_t written = 0;
+
+	if (relay->client_lost)
+		return;
+	if (q->pending > 0 && !write_queue(&relay->client->transport, q, &written))
+		relay_client_lost(relay, CLOSE_BY_CLIENT);
+	else if (!sendq_keep(q))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+static void consume_input(struct relay *relay)
+{
+	buffer_consume(&relay->from_client, relay->client_used);
+	relay->client_used = 0;
+	buffer_consume(&relay->from_server, relay->server_used);
+	relay->server_used = 0;
+}
+
+static void record(struct relay *relay)
+{
+	struct exchange *ex = &relay->exchange;
+	struct route_live *live;
+	const struct outcome *outcome;
+	uint32_t generation;
+
+	if (!relay->has_arm)
+		return;
+	live = relay->route->live;
+	if (relay->unseen_class.n > 0 && path_class_deserves_slot(ex->outcome.status))
+		ex->outcome.path_class =
+		    (uint8_t)path_class_intern(live->path_classes, &relay->unseen_class);
+	outcome = exchange_outcome(ex, worker_now_us(relay->worker));
+	generation = atomic_load_explicit(&live->generation, memory_order_relaxed);
+	if (route_stats_record(live->stats, relay->worker->index, generation, outcome))
+		worker_wake_control(relay->worker);
+}
+
+void relay_release_server(struct relay *relay, bool reusable)
+{
+	struct server_conn *server = relay->server;
+
+	relay->server = NULL;
+	if (server == NULL)
+		return;
+	if (reusable)
+		server_conn_put(server, relay->upstream->conf->max_idle,
+		    relay->upstream->conf->keepalive_timeout_ms);
+	else
+		server_conn_close(server);
+}
+
+/* The exchange is over: counted, and nothing of it remains but the client. */
+static void finish(struct relay *relay)
+{
+	record(relay);
+	relay_release_server(relay, false);
+	if (relay->view != NULL)
+		worker_view_unref(relay->view);
+	relay->view = NULL;
+}
+
+static void end_with_client(struct relay *relay, enum close_reason reason)
+{
+	struct client *client = relay->client;
+	bool abruptly = relay->exchange.response == RESPONSE_BROKEN &&
+			relay->exchange.framing == FRAMING_CLOSE;
+
+	finish(relay);
+	client->relay = NULL;
+	give_back(relay);
+	if (abruptly)
+		client_reset(client, reason);
+	else
+		client_close(client, reason);
+}
+
+enum settled {
+	SETTLED_WAITS, /* for one of its connections */
+	SETTLED_NEXT,  /* over; the client has sent more already */
+	SETTLED_GONE,  /* over; the relay has been given back */
+};
+
+static enum settled settle(struct relay *relay)
+{
+	struct exchange *ex = &relay->exchange;
+	struct client *client = relay->client;
+	bool persists, all_read;
+
+	if (client->eof && ex->request != REQUEST_DONE)
+		relay_client_lost(relay, CLOSE_BY_CLIENT);
+	if (relay->client_lost) {
+		end_with_client(relay, relay->lost_reason);
+		return SETTLED_GONE;
+	}
+	if (!exchange_is_over(ex, relay->server != NULL && !relay->server_deaf))
+		return SETTLED_WAITS;
+	if (ex->response == RESPONSE_BROKEN) {
+		end_with_client(relay, CLOSE_CUT);
+		return SETTLED_GONE;
+	}
+	if (relay->to_client.pending > 0)
+		return SETTLED_WAITS;
+	persists = ex->client_persists;
+	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
+	finish(relay);
+	if (persists && !all_read) {
+		init_for_request(relay);
+		return SETTLED_NEXT;
+	}
+	client->relay = NULL;
+	give_back(relay);
+	client_exchange_done(client, persists, all_read);
+	return SETTLED_GONE;
+}
+
+/* Reading is watched again as soon as it is wanted, given up when it disturbs. */
+static bool watch(struct transport *transport, bool reads, bool writes)
+{
+	short wanted = transport->watched & EV_READ;
+
+	if (reads)
+		wanted |= EV_READ;
+	if (writes)
+		wanted |= EV_WRITE;
+	return transport_watch(transport, wanted);
+}
+
+static bool watch_both(struct relay *relay)
+{
+	struct server_conn *server = relay->server;
+
+	if (server != NULL && server->state == SERVER_BUSY &&
+	    !watch(&server->transport, relay_reads_server(relay), relay->to_server.pending > 0))
+		return false;
+	return watch(
+	    &relay->client->transport, relay_reads_client(relay), relay->to_client.pending > 0);
+}
+
+static uint32_t client_patience_ms(const struct relay *relay)
+{
+	const struct listen_conf *conf = &relay->client->acceptor->conf;
+
+	if (relay->to_client.pending > 0)
+		return conf->write_timeout_ms;
+	if (relay->exchange.request == REQUEST_BODY && relay->to_server.pending == 0)
+		return conf->body_timeout_ms;
+	return 0;
+}
+
+static uint32_t server_patience_ms(const struct relay *relay)
+{
+	const struct upstream_conf *conf = relay->upstream->conf;
+
+	if (relay->server->state == SERVER_CONNECTING)
+		return conf->connect_timeout_ms;
+	if (relay->to_server.pending > 0)
+		return conf->write_timeout_ms;
+	if (relay->exchange.request != REQUEST_DONE || relay->to_client.pending > 0)
+		return 0;
+	return relay->exchange.response == RESPONSE_WAITING ? conf->response_timeout_ms
+							    : conf->body_timeout_ms;
+}
+
+static void set_deadline(
+    struct deadlines *all, struct deadline *deadline, uint64_t now_ms, uint32_t patience_ms)
+{
+	if (patience_ms == 0)
+		deadline_stop(deadline);
+	else
+		deadline_set(all, deadline, now_ms + patience_ms);
+}
+
+static void set_deadlines(struct relay *relay)
+{
+	struct worker *worker = relay->worker;
+	struct client *client = relay->client;
+	uint64_t now_ms = worker_now_ms(worker);
+
+	if (relay->exchange.request != REQUEST_HEAD) {
+		set_deadline(&worker->client_deadlines, &client->deadline, now_ms,
+		    client_patience_ms(relay));
+	} else if (!relay->head_timed) {
+		/* A head's time runs from its first byte, however many follow. */
+		relay->head_timed = true;
+		set_deadline(&worker->client_deadlines, &client->deadline, now_ms,
+		    client->acceptor->conf.header_timeout_ms);
+	}
+	if (relay->server != NULL)
+		set_deadline(&worker->server_deadlines, &relay->server->deadline, now_ms,
+		    server_patience_ms(relay));
+}
+
+void relay_run(struct relay *relay)
+{
+	for (;;) {
+		flush_to_server(relay);
+		flush_to_client(relay);
+		consume_input(relay);
+		switch (settle(relay)) {
+		case SETTLED_GONE: return;
+		case SETTLED_NEXT:
+			relay_feed_request(relay, buffer_slice(&relay->from_client));
+			continue;
+		case SETTLED_WAITS: break;
+		}
+		break;
+	}
+	if (watch_both(relay)) {
+		set_deadlines(relay);
+		return;
+	}
+	relay_client_lost(relay, CLOSE_NO_MEMORY);
+	settle(relay);
+}

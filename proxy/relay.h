@@ -1,0 +1,119 @@
+/*
+ * One exchange carried between its two connections: codecs, queues and buffers
+ * on one side, the exchange's decisions on the other.
+ *
+ *     client ─► from_client ─► request_parser ─► exchange ─► to_server ─► server
+ *     client ◄─ to_client ◄─── exchange ◄─ response_parser ◄─ from_server ◄─ server
+ *
+ * Back-pressure: neither side is read while what it sent last still waits for
+ * the other side to take it.
+ *
+ * Thread     one worker's.
+ * Ownership  borrowed from the worker (relay_take) and given back with its memory
+ *            (relay_finish), so that a steady state allocates nothing.
+ */
+#ifndef PROXY_RELAY_H
+#define PROXY_RELAY_H
+
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/h1_parser.h"
+#include "proxy/sendq.h"
+#include "proxy/server_conn.h"
+
+enum {
+	/* What is kept so that a request can be sent once more. */
+	RELAY_REPLAY_BYTES = 65536,
+	/* Sizes up to this stay with a spare relay. */
+	RELAY_KEEP_BYTES = 8192,
+	RELAY_COOKIE_MAX = 192,
+};
+
+struct relay {
+	struct relay *next_spare;
+	struct worker *worker;
+	struct client *client;
+	struct server_conn *server; /* NULL: none (yet, or any more) */
+	struct worker_view *view;   /* a reference, from the request's head on */
+	const struct route *route;  /* NULL before, and where none matched */
+	const struct upstream *upstream;
+	struct exchange exchange;
+
+	struct h1_parser request_parser;
+	struct h1_parser response_parser;
+	struct h1_limits request_limits;
+	struct h1_limits response_limits;
+	struct buffer from_client; /* read, not used yet */
+	struct buffer from_server;
+	struct sendq to_server;
+	struct sendq to_client;
+
+	size_t client_used; /* of from_client: to be consumed after the flush */
+	size_t server_used; /* likewise of from_server */
+	bool head_timed;    /* the deadline of the request head runs */
+	bool client_lost;
+	enum close_reason lost_reason;
+	bool server_deaf; /* writing to it failed; its answer may still come */
+	bool has_arm;     /* an arm was chosen: the outcome is counted */
+	bool chunked_to_server;
+	uint16_t refusal; /* status that weir answers once the request is read */
+	const char *refusal_reason;
+	unsigned n_interim;
+	struct assignment assignment;
+	struct path_class_name unseen_class;
+	char request_id[REQUEST_ID_MAX];
+	size_t request_id_len;
+	char issue_cookie[RELAY_COOKIE_MAX];
+	size_t issue_cookie_len;
+};
+
+/* A fresh one for the client's next request; NULL when out of memory. */
+struct relay *relay_take(struct worker *worker, struct client *client);
+
+/* Frees the spare ones beyond `keep`. */
+void relay_trim_spares(struct worker *worker, uint32_t keep);
+
+/*
+ * Bytes have come: in the relay's own buffer (then they are consumed once what
+ * refers to them is sent), or elsewhere (then what is not used is copied).
+ * relay_run() must follow before those bytes go away.
+ */
+void relay_feed_request(struct relay *relay, struct slice input);
+void relay_feed_response(struct relay *relay, struct slice input);
+
+/* The server has closed: it will send no more. */
+void relay_server_eof(struct relay *relay);
+
+/* The client's connection has failed or stalled: the exchange ends. */
+void relay_client_lost(struct relay *relay, enum close_reason reason);
+
+/* The server's connection has failed. */
+void relay_server_lost(struct relay *relay, enum server_loss loss);
+
+/* weir's own answer, or the end where another has begun. */
+void relay_answer(struct relay *relay, uint16_t status, const char *reason);
+
+/*
+ * All that can be done now: writes what waits, keeps what cannot be written,
+ * ends the exchange if it is over and goes on with the next one that the client
+ * has sent already. Every event ends with it. The relay may be gone afterwards,
+ * and the client with it.
+ */
+void relay_run(struct relay *relay);
+
+/* Whether to read from that side now. */
+bool relay_reads_client(const struct relay *relay);
+bool relay_reads_server(const struct relay *relay);
+
+/* Between the relay's own files: */
+
+/* The request's head is read: route it and begin to forward, or refuse it. */
+void relay_begin(struct relay *relay, struct message *request);
+
+/* Connects to a server of the relay's upstream; fresh: not one from the pool. */
+void relay_connect(struct relay *relay, bool fresh);
+
+/* Ends the work with the server's connection: into the pool if it can be reused. */
+void relay_release_server(struct relay *relay, bool reusable);
+
+#endif

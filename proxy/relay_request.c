@@ -1,0 +1,284 @@
+#include "proxy/relay.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static void refuse(struct relay *relay, uint16_t status, const char *reason)
+{
+	relay->refusal = status;
+	relay->refusal_reason = reason;
+}
+
+static void put_hex(char *text, uint64_t n)
+{
+	for (int i = 15; i >= 0; i--) {
+		text[i] = "0123456789abcdef"[n & 15];
+		n >>= 4;
+	}
+}
+
+static struct slice request_id(const struct relay *relay)
+{
+	return (struct slice) { relay->request_id, relay->request_id_len };
+}
+
+/* The client's own, if it can be passed on, or a new one. */
+static void settle_request_id(struct relay *relay, const struct message *request)
+{
+	const struct field *field = message_find(request, FIELD_X_REQUEST_ID);
+
+	if (field != NULL && headers_request_id_is_sane(field->value)) {
+		memcpy(relay->request_id, field->value.data, field->value.len);
+		relay->request_id_len = field->value.len;
+		return;
+	}
+	put_hex(relay->request_id, worker_random(relay->worker));
+	put_hex(relay->request_id + 16, worker_random(relay->worker));
+	relay->request_id_len = 32;
+}
+
+static void issue_cookie(struct relay *relay, struct cohort_identity *identity)
+{
+	uint64_t bits[2] = { worker_random(relay->worker), worker_random(relay->worker) };
+	uint8_t random[16];
+	char id[COHORT_ID_SIZE];
+	int n;
+
+	memcpy(random, bits, sizeof(random));
+	cohort_issue(random, id);
+	n = snprintf(relay->issue_cookie, sizeof(relay->issue_cookie),
+	    "%.*s=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
+	    (int)identity->issue.len, identity->issue.data, id);
+	assert(n > 0 && (size_t)n < sizeof(relay->issue_cookie));
+	relay->issue_cookie_len = (size_t)n;
+	cohort_assign(relay->route->cohort, COHORT_SOURCE_NEW, slice_of(id), identity);
+}
+
+/* Which arm: by the cohort key's bucket, or by chance where there is no key. */
+static enum arm choose_arm(struct relay *relay, const struct message *request)
+{
+	const struct route *route = relay->route;
+	struct outcome *outcome = &relay->exchange.outcome;
+	struct cohort_identity identity;
+
+	relay->assignment = exposure_get(route->exposure);
+	outcome->generation = relay->assignment.generation;
+	if (route->arms[ARM_CANARY] == NULL)
+		return ARM_LEGACY;
+	outcome->counts = true;
+	cohort_identify(route->cohort, request, client_host(relay->client), &identity);
+	if (identity.source == COHORT_SOURCE_NEW)
+		issue_cookie(relay, &identity);
+	if (identity.source == COHORT_SOURCE_NONE)
+		identity.bucket = cohort_bucket(worker_random(relay->worker));
+	outcome->has_unit = identity.source != COHORT_SOURCE_NONE;
+	outcome->unit_hash = identity.unit_hash;
+	return exposure_arm(relay->assignment, identity.bucket);
+}
+
+static bool choose_route(struct relay *relay, const struct message *request)
+{
+	struct snapshot *snapshot = relay->view->snapshot;
+	struct slice path = message_path(request);
+	int index = router_match(snapshot->router, request->authority, path);
+	enum arm arm;
+
+	if (index < 0)
+		return false;
+	relay->route = &snapshot->routes[index];
+	arm = choose_arm(relay, request);
+	relay->upstream = relay->route->arms[arm];
+	relay->exchange.outcome.arm = arm;
+	relay->exchange.outcome.path_class =
+	    (uint8_t)path_class_lookup(relay->route->path_rules,
+		relay->route->live->path_classes, path, &relay->unseen_class);
+	relay->has_arm = true;
+	return true;
+}
+
+static bool write_head(struct relay *relay, const struct message *request)
+{
+	struct sendq *q = &relay->to_server;
+	size_t before = q->held.end;
+	struct request_context context = {
+		.client_host = client_host(relay->client),
+		.proto = SLICE("http"),
+		.request_id = request_id(relay),
+	};
+
+	relay->chunked_to_server = request->body == BODY_STREAM;
+	if (!h1_write_request_head(&q->held, request, &context))
+		return false;
+	sendq_written(q, before);
+	return true;
+}
+
+void relay_begin(struct relay *relay, struct message *request)
+{
+	struct client *client = relay->client;
+	struct connection_options options;
+	struct h1_fault fault;
+
+	settle_request_id(relay, request);
+	if (!headers_strip_hop_by_hop(request, &options, &fault)) {
+		relay_answer(relay, fault.status, fault.reason);
+		return;
+	}
+	exchange_request_head(&relay->exchange, request, &options);
+	client->n_requests++;
+	if (client_must_close(client))
+		relay->exchange.client_persists = false;
+	relay->view = worker_view_ref(relay->worker);
+	if (!choose_route(relay, request)) {
+		refuse(relay, 404, "no route matches this host and path");
+		return;
+	}
+	headers_strip_replaced(request);
+	if (!write_head(relay, request)) {
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+		return;
+	}
+	relay_connect(relay, false);
+}
+
+static const struct server *next_server(struct relay *relay)
+{
+	const struct upstream *upstream = relay->upstream;
+	size_t index = (size_t)(upstream - relay->view->snapshot->upstreams);
+
+	return upstream->servers[relay->view->next_server[index]++ % upstream->n_servers];
+}
+
+void relay_connect(struct relay *relay, bool fresh)
+{
+	assert(relay->server == NULL);
+	relay->exchange.attempts++;
+	relay->server_deaf = false;
+	relay->response_limits = (struct h1_limits) {
+		.max_head_bytes = relay->upstream->conf->max_head_bytes,
+		.max_fields = relay->upstream->conf->max_fields,
+	};
+	h1_parser_init_response(&relay->response_parser, &relay->response_limits,
+	    relay->exchange.method == METHOD_HEAD);
+	relay->server = server_conn_get(
+	    relay->worker, (struct server *)(uintptr_t)next_server(relay), relay, fresh);
+	if (relay->server == NULL)
+		relay_server_lost(relay, LOSS_CONNECT);
+}
+
+/* A piece of body in weir's own framing. */
+static bool forward_body(struct relay *relay, struct slice data)
+{
+	struct sendq *q = &relay->to_server;
+	char head[H1_CHUNK_HEAD_MAX];
+
+	if (!relay->chunked_to_server)
+		return sendq_refer(q, data);
+	return sendq_copy(q, (struct slice) { head, h1_chunk_head(head, data.len) }) &&
+	       sendq_refer(q, data) && sendq_copy(q, SLICE("\r\n"));
+}
+
+/* Whether anyone is still there to take the request's body. */
+static bool body_is_wanted(const struct relay *relay)
+{
+	return relay->refusal == 0 && relay->server != NULL && !relay->server_deaf;
+}
+
+static void on_body(struct relay *relay, struct slice data)
+{
+	exchange_request_body(&relay->exchange);
+	if (body_is_wanted(relay) && !forward_body(relay, data))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+static void on_end(struct relay *relay)
+{
+	exchange_request_end(&relay->exchange);
+	if (body_is_wanted(relay) && relay->chunked_to_server &&
+	    !sendq_copy(&relay->to_server, SLICE(H1_LAST_CHUNK)))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+static void on_fault(struct relay *relay, struct slice input)
+{
+	const struct h1_fault *fault = &relay->request_parser.fault;
+
+	/* No body may follow the answer to a HEAD, however malformed it was. */
+	if (relay->exchange.request == REQUEST_HEAD && input.len > 5 &&
+	    memcmp(input.data, "HEAD ", 5) == 0)
+		relay->exchange.method = METHOD_HEAD;
+	exchange_client_lost(&relay->exchange);
+	relay_answer(relay, fault->status, fault->reason);
+}
+
+/* Reads events until the input, the request, or the client's credit is used up. */
+static size_t read_events(struct relay *relay, struct slice input)
+{
+	struct message *message = &relay->worker->message;
+	size_t used = 0;
+
+	while (relay->exchange.request != REQUEST_DONE && !relay->client_lost) {
+		struct slice rest = { input.data + used, input.len - used };
+		struct slice data;
+		size_t n;
+		enum h1_event event =
+		    h1_parser_next(&relay->request_parser, rest, message, &n, &data);
+
+		used += n;
+		switch (event) {
+		case H1_HEAD: relay_begin(relay, message); break;
+		case H1_DATA: on_body(relay, data); break;
+		case H1_END: on_end(relay); break;
+		case H1_FAULT: on_fault(relay, rest); return input.len;
+		case H1_NEED_MORE: return used;
+		}
+	}
+	return used;
+}
+
+void relay_feed_request(struct relay *relay, struct slice input)
+{
+	bool own = input.data == relay->from_client.data + relay->from_client.start;
+	size_t used = read_events(relay, input);
+
+	if (relay->refusal != 0 && relay->exchange.response == RESPONSE_WAITING)
+		relay_answer(relay, relay->refusal, relay->refusal_reason);
+	if (own)
+		relay->client_used = used;
+	else if (!buffer_append(&relay->from_client, input.data + used, input.len - used))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+void relay_client_lost(struct relay *relay, enum close_reason reason)
+{
+	exchange_client_lost(&relay->exchange);
+	if (!relay->client_lost)
+		relay->lost_reason = reason;
+	relay->client_lost = true;
+}
+
+void relay_answer(struct relay *relay, uint16_t status, const char *reason)
+{
+	struct sendq *q = &relay->to_client;
+	size_t before = q->held.end;
+	struct local_answer answer;
+
+	relay_release_server(relay, false);
+	if (relay->exchange.response != RESPONSE_WAITING) {
+		relay_client_lost(relay, CLOSE_REFUSED);
+		return;
+	}
+	exchange_answer_locally(&relay->exchange, status);
+	answer = (struct local_answer) {
+		.status = status,
+		.explanation = slice_of(reason),
+		.request_id = request_id(relay),
+		.date = worker_date(relay->worker),
+		.close = !relay->exchange.client_persists,
+		.head = relay->exchange.method == METHOD_HEAD,
+	};
+	if (!h1_write_local_answer(&q->held, &answer))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+	else
+		sendq_written(q, before);
+}

@@ -1,0 +1,180 @@
+#include "proxy/relay.h"
+
+#include <assert.h>
+
+/* More interim responses than any server has reason to send. */
+enum {
+	INTERIM_MAX = 32
+};
+
+static bool refuse(struct relay *relay)
+{
+	relay_server_lost(relay, LOSS_MALFORMED);
+	return false;
+}
+
+/* Passed on, and then the next head is awaited (RFC 9110 15.2). */
+static bool on_interim(struct relay *relay, struct message *interim)
+{
+	struct sendq *q = &relay->to_client;
+	size_t before = q->held.end;
+
+	/* Nothing asked for another protocol. */
+	if (interim->status == 101 || ++relay->n_interim > INTERIM_MAX)
+		return refuse(relay);
+	if (exchange_passes_interim(&relay->exchange, interim->status)) {
+		if (!h1_write_interim(&q->held, interim)) {
+			relay_client_lost(relay, CLOSE_NO_MEMORY);
+			return false;
+		}
+		sendq_written(q, before);
+	}
+	h1_parser_init_response(&relay->response_parser, &relay->response_limits,
+	    relay->exchange.method == METHOD_HEAD);
+	return true;
+}
+
+/* The head in weir's own framing; false where the exchange cannot go on. */
+static bool on_head(struct relay *relay, struct message *response)
+{
+	struct exchange *ex = &relay->exchange;
+	struct sendq *q = &relay->to_client;
+	size_t before = q->held.end;
+	struct connection_options options;
+	struct response_context context;
+	struct h1_fault fault;
+
+	if (!headers_strip_hop_by_hop(response, &options, &fault))
+		return refuse(relay);
+	if (response->status < 200)
+		return on_interim(relay, response);
+	if (client_must_close(relay->client))
+		ex->client_persists = false;
+	exchange_response_head(ex, response, &options, &relay->route->conf->failure_status);
+	context = (struct response_context) {
+		.framing = ex->framing,
+		.close = !ex->client_persists,
+		.keep_alive = ex->client_persists && ex->client_minor == 0,
+		.date = worker_date(relay->worker),
+		.issue_cookie = { relay->issue_cookie, relay->issue_cookie_len },
+	};
+	if (!h1_write_response_head(&q->held, response, &context)) {
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+		return false;
+	}
+	sendq_written(q, before);
+	return true;
+}
+
+static bool on_body(struct relay *relay, struct slice data)
+{
+	struct sendq *q = &relay->to_client;
+	char head[H1_CHUNK_HEAD_MAX];
+	bool ok;
+
+	if (relay->exchange.framing != FRAMING_CHUNKED)
+		ok = sendq_refer(q, data);
+	else
+		ok = sendq_copy(q, (struct slice) { head, h1_chunk_head(head, data.len) }) &&
+		     sendq_refer(q, data) && sendq_copy(q, SLICE("\r\n"));
+	if (!ok)
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+	return ok;
+}
+
+/* clean: nothing has come behind the response, so the connection is in step. */
+static void on_end(struct relay *relay, bool clean)
+{
+	struct exchange *ex = &relay->exchange;
+
+	if (ex->framing == FRAMING_CHUNKED &&
+	    !sendq_copy(&relay->to_client, SLICE(H1_LAST_CHUNK)))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+	exchange_response_end(ex);
+	/* While the request is still on its way the server keeps its connection. */
+	if (ex->request == REQUEST_DONE && relay->to_server.pending == 0)
+		relay_release_server(
+		    relay, clean && ex->server_persists && !relay->server_deaf);
+}
+
+static size_t read_events(struct relay *relay, struct slice input)
+{
+	struct message *message = &relay->worker->message;
+	size_t used = 0;
+	bool go_on = true;
+
+	while (go_on && relay->exchange.response <= RESPONSE_BODY) {
+		struct slice rest = { input.data + used, input.len - used };
+		struct slice data;
+		size_t n;
+		enum h1_event event =
+		    h1_parser_next(&relay->response_parser, rest, message, &n, &data);
+
+		used += n;
+		switch (event) {
+		case H1_HEAD: go_on = on_head(relay, message); break;
+		case H1_DATA: go_on = on_body(relay, data); break;
+		case H1_END: on_end(relay, used == input.len); break;
+		case H1_FAULT: go_on = refuse(relay); break;
+		case H1_NEED_MORE: return used;
+		}
+	}
+	return input.len;
+}
+
+void relay_feed_response(struct relay *relay, struct slice input)
+{
+	bool own = input.data == relay->from_server.data + relay->from_server.start;
+	size_t used;
+
+	exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
+	sendq_forget(&relay->to_server);
+	used = read_events(relay, input);
+	if (own)
+		relay->server_used = used;
+	else if (!buffer_append(&relay->from_server, input.data + used, input.len - used))
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+}
+
+void relay_server_eof(struct relay *relay)
+{
+	if (relay->exchange.response == RESPONSE_BODY &&
+	    h1_parser_eof(&relay->response_parser)) {
+		relay->exchange.server_persists = false;
+		on_end(relay, false);
+		if (relay->server != NULL)
+			relay_release_server(relay, false);
+		return;
+	}
+	relay_server_lost(relay, LOSS_CLOSED);
+}
+
+void relay_server_lost(struct relay *relay, enum server_loss loss)
+{
+	struct server_conn *server = relay->server;
+	struct sendq *q = &relay->to_server;
+	bool sent = server != NULL && server->written > server->written_before;
+	struct loss_facts facts = {
+		.reused = server != NULL && server->reused,
+		.response_begun =
+		    h1_parser_begun(&relay->response_parser) || relay->n_interim > 0,
+		.delivered = server != NULL && server_conn_delivered(server),
+		.replayable = !sent || q->replayable,
+	};
+
+	relay_release_server(relay, false);
+	switch (exchange_server_lost(&relay->exchange, loss, &facts)) {
+	case STEP_RETRY:
+		if (sent)
+			sendq_rewind(q);
+		relay->exchange.forwarded_us = 0;
+		relay_connect(relay, true);
+		break;
+	case STEP_ANSWER:
+		relay_answer(
+		    relay, relay->exchange.answer_status, relay->exchange.answer_reason);
+		break;
+	case STEP_ABORT:
+	case STEP_FINISH: break;
+	}
+}

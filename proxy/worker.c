@@ -1,0 +1,482 @@
+#include "proxy/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/client.h"
+#include "proxy/listener.h"
+#include "proxy/relay.h"
+#include "proxy/server_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	TICK_MS = 100,
+	/* Connections taken in one turn, so that the others get theirs. */
+	ACCEPTS_AT_ONCE = 32,
+	/* Spare relays that stay; more are given back, some with each tick. */
+	SPARE_RELAYS = 64,
+	SPARE_RELAYS_FREED_AT_ONCE = 64,
+};
+
+uint64_t worker_now_us(struct worker *worker)
+{
+	if (worker->now_us == 0)
+		worker->now_us = clock_monotonic_us();
+	return worker->now_us;
+}
+
+struct slice worker_date(const struct worker *worker)
+{
+	return slice_of(worker->date);
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014), from a seed of the system's. */
+uint64_t worker_random(struct worker *worker)
+{
+	uint64_t z = worker->random[0] += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31) ^ worker->random[1];
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	/* A full counter has been signalled already. */
+	if (write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_error("cannot signal a thread: %s", strerror(errno));
+}
+
+void worker_wake_control(struct worker *worker)
+{
+	signal_fd(worker->control_fd);
+}
+
+struct worker_view *worker_view_ref(struct worker *worker)
+{
+	worker->view->refs++;
+	return worker->view;
+}
+
+void worker_view_unref(struct worker_view *view)
+{
+	if (--view->refs == 0)
+		snapshot_unref(view->snapshot);
+}
+
+static void update_date(struct worker *worker)
+{
+	time_t now = (time_t)(clock_wall_us() / 1000000);
+	struct tm utc;
+
+	if (worker->date_s == (uint64_t)now)
+		return;
+	worker->date_s = (uint64_t)now;
+	gmtime_r(&now, &utc);
+	strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+}
+
+void acceptor_unref(struct acceptor *acceptor)
+{
+	if (--acceptor->refs == 0)
+		free(acceptor);
+}
+
+/* Out of descriptors: the next tick tries again, instead of a busy loop. */
+static void pause_accepting(struct acceptor *acceptor)
+{
+	event_del(&acceptor->event);
+	acceptor->paused = true;
+}
+
+static bool may_accept(const struct acceptor *acceptor)
+{
+	return acceptor->conf.max_connections == 0 ||
+	       acceptor->n_clients < acceptor->conf.max_connections;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct acceptor *acceptor = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		struct address peer = { .len = sizeof(peer.storage) };
+		int client_fd;
+
+		if (!may_accept(acceptor)) {
+			pause_accepting(acceptor);
+			return;
+		}
+		client_fd = accept4((int)fd, (struct sockaddr *)&peer.storage, &peer.len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (client_fd >= 0) {
+			client_accept(acceptor, client_fd, &peer);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			   errno == ENOMEM) {
+			log_error("cannot accept a connection: %s", strerror(errno));
+			pause_accepting(acceptor);
+			return;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
+	}
+}
+
+static void resume_accepting(struct worker *worker)
+{
+	for (struct acceptor *a = worker->acceptors; a != NULL; a = a->next) {
+		if (a->paused && may_accept(a) && event_add(&a->event, NULL) == 0)
+			a->paused = false;
+	}
+}
+
+static bool acceptor_new(
+    struct worker *worker, struct listener *listener, const struct listen_conf *conf)
+{
+	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+
+	if (acceptor == NULL)
+		return false;
+	acceptor->worker = worker;
+	acceptor->conf = *conf;
+	acceptor->refs = 1;
+	event_assign(&acceptor->event, worker->base, listener->fds[worker->index],
+	    EV_READ | EV_PERSIST, on_acceptable, acceptor);
+	if (event_add(&acceptor->event, NULL) < 0) {
+		free(acceptor);
+		return false;
+	}
+	acceptor->listener = listener_ref(listener);
+	acceptor->next = worker->acceptors;
+	worker->acceptors = acceptor;
+	return true;
+}
+
+/* Takes what has already connected: it would be reset otherwise. */
+static void acceptor_retire(struct acceptor *acceptor)
+{
+	int *fd = &acceptor->listener->fds[acceptor->worker->index];
+
+	acceptor->conf.max_connections = 0;
+	on_acceptable(*fd, EV_READ, acceptor);
+	if (!acceptor->paused)
+		event_del(&acceptor->event);
+	close(*fd);
+	*fd = -1;
+	listener_unref(acceptor->listener);
+	acceptor->listener = NULL;
+	acceptor_unref(acceptor);
+}
+
+static struct acceptor *find_acceptor(struct worker *worker, const struct listener *listener)
+{
+	struct acceptor *a = worker->acceptors;
+
+	while (a != NULL && a->listener != listener)
+		a = a->next;
+	return a;
+}
+
+/* Only what the newest snapshot has stays; generation 0 retires them all. */
+static void retire_acceptors(struct worker *worker, const struct snapshot *current)
+{
+	struct acceptor **at = &worker->acceptors;
+
+	while (*at != NULL) {
+		struct acceptor *a = *at;
+
+		if (current != NULL &&
+		    atomic_load(&a->listener->generation) >= current->generation) {
+			at = &a->next;
+			continue;
+		}
+		*at = a->next;
+		acceptor_retire(a);
+	}
+}
+
+static void adopt_listeners(struct worker *worker, const struct snapshot *next)
+{
+	for (size_t i = 0; i < next->n_listeners; i++) {
+		const struct listen_conf *conf = &next->config->listens[i];
+		struct acceptor *a = find_acceptor(worker, next->listeners[i]);
+
+		if (a != NULL)
+			a->conf = *conf;
+		else if (!acceptor_new(worker, next->listeners[i], conf))
+			log_error("worker %zu does not listen on %s: out of memory",
+			    worker->index, next->listeners[i]->bound);
+	}
+	retire_acceptors(worker, next);
+}
+
+static void close_idle_servers(
+    struct worker *worker, const struct snapshot *before, uint32_t keep)
+{
+	for (size_t u = 0; u < before->n_upstreams; u++) {
+		for (size_t s = 0; s < before->upstreams[u].n_servers; s++) {
+			struct server *server = before->upstreams[u].servers[s];
+
+			if (atomic_load(&server->generation) < keep)
+				server_conns_close_idle(server, worker->index);
+		}
+	}
+}
+
+/* Takes the reference. What is under way goes on with the view it has. */
+static void adopt(struct worker *worker, struct snapshot *next)
+{
+	struct worker_view *before = worker->view;
+
+	worker->view = &next->views[worker->index];
+	worker->view->refs = 1;
+	adopt_listeners(worker, next);
+	if (before != NULL) {
+		close_idle_servers(worker, before->snapshot, next->generation);
+		worker_view_unref(before);
+	}
+}
+
+static struct client *client_of(struct deadline *deadline)
+{
+	return (struct client *)((char *)deadline - offsetof(struct client, deadline));
+}
+
+static struct server_conn *server_conn_of(struct deadline *deadline)
+{
+	return (
+	    struct server_conn *)((char *)deadline - offsetof(struct server_conn, deadline));
+}
+
+static void sweep_deadlines(struct worker *worker)
+{
+	struct deadline *due;
+
+	while (
+	    (due = deadlines_sweep(&worker->client_deadlines, worker_now_ms(worker))) != NULL)
+		client_expired(client_of(due));
+	while (
+	    (due = deadlines_sweep(&worker->server_deadlines, worker_now_ms(worker))) != NULL)
+		server_conn_expired(server_conn_of(due));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	update_date(worker);
+	sweep_deadlines(worker);
+	resume_accepting(worker);
+	if (worker->n_spare_relays > SPARE_RELAYS) {
+		uint32_t keep = SPARE_RELAYS;
+
+		if (worker->n_spare_relays > keep + SPARE_RELAYS_FREED_AT_ONCE)
+			keep = worker->n_spare_relays - SPARE_RELAYS_FREED_AT_ONCE;
+		relay_trim_spares(worker, keep);
+	}
+}
+
+/* Idle clients go now, the others with their answer. */
+static void begin_stop(struct worker *worker)
+{
+	struct client *next;
+
+	worker->stopping = true;
+	retire_acceptors(worker, NULL);
+	for (struct client *client = worker->clients; client != NULL; client = next) {
+		next = client->older;
+		if (client->state == CLIENT_IDLE)
+			client_close(client, CLOSE_SHUTDOWN);
+	}
+	worker_check_end(worker);
+}
+
+void worker_check_end(struct worker *worker)
+{
+	if (worker->stopping && worker->clients == NULL)
+		event_base_loopbreak(worker->base);
+}
+
+static void on_wakeup(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	struct snapshot *next;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) < 0)
+		return;
+	next = atomic_exchange(&worker->inbox, NULL);
+	if (next != NULL)
+		adopt(worker, next);
+	if (atomic_load(&worker->kill)) {
+		worker->stopping = true;
+		event_base_loopbreak(worker->base);
+	} else if (atomic_load(&worker->stop) && !worker->stopping) {
+		begin_stop(worker);
+	}
+}
+
+static void end_clients(struct worker *worker)
+{
+	while (worker->clients != NULL) {
+		struct client *client = worker->clients;
+
+		if (client->relay != NULL) {
+			relay_client_lost(client->relay, CLOSE_SHUTDOWN);
+			relay_run(client->relay);
+		} else {
+			client_close(client, CLOSE_SHUTDOWN);
+		}
+	}
+}
+
+static void clean_up(struct worker *worker)
+{
+	worker->stopping = true;
+	retire_acceptors(worker, NULL);
+	end_clients(worker);
+	close_idle_servers(worker, worker->view->snapshot, UINT32_MAX);
+	relay_trim_spares(worker, 0);
+	worker_view_unref(worker->view);
+	snapshot_unref(atomic_exchange(&worker->inbox, NULL));
+	event_del(&worker->tick);
+	event_del(&worker->wakeup);
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	while (!worker->stopping || worker->clients != NULL) {
+		worker->now_us = 0;
+		if (atomic_load_explicit(&worker->kill, memory_order_relaxed) ||
+		    event_base_loop(worker->base, EVLOOP_ONCE) < 0)
+			break;
+	}
+	worker->now_us = 0;
+	clean_up(worker);
+	atomic_store(&worker->ended, true);
+	signal_fd(worker->control_fd);
+	return NULL;
+}
+
+static bool start_events(struct worker *worker)
+{
+	const struct timeval tick = { .tv_usec = TICK_MS * 1000 };
+
+	return event_assign(&worker->tick, worker->base, -1, EV_PERSIST, on_tick, worker) ==
+		   0 &&
+	       event_add(&worker->tick, &tick) == 0 &&
+	       event_assign(&worker->wakeup, worker->base, worker->wakeup_fd,
+		   EV_READ | EV_PERSIST, on_wakeup, worker) == 0 &&
+	       event_add(&worker->wakeup, NULL) == 0;
+}
+
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	/* One thread each: the loop needs no lock. */
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static void free_worker(struct worker *worker)
+{
+	if (worker->base != NULL)
+		event_base_free(worker->base);
+	if (worker->wakeup_fd >= 0)
+		close(worker->wakeup_fd);
+	free(worker);
+}
+
+static bool init(struct worker *worker)
+{
+	uint64_t now_ms = clock_monotonic_us() / 1000;
+
+	worker->wakeup_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	worker->base = new_base();
+	if (worker->wakeup_fd < 0 || worker->base == NULL ||
+	    getrandom(worker->random, sizeof(worker->random), 0) != sizeof(worker->random))
+		return false;
+	deadlines_init(&worker->client_deadlines, now_ms);
+	deadlines_init(&worker->server_deadlines, now_ms);
+	update_date(worker);
+	return start_events(worker);
+}
+
+struct worker *worker_start(
+    size_t index, struct snapshot *snapshot, int control_fd, struct error *err)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int error;
+
+	if (worker == NULL) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	worker->index = index;
+	worker->control_fd = control_fd;
+	worker->wakeup_fd = -1;
+	if (!init(worker)) {
+		error_set(err, "cannot start worker %zu: %s", index, strerror(errno));
+		free_worker(worker);
+		return NULL;
+	}
+	adopt(worker, snapshot_ref(snapshot));
+	error = pthread_create(&worker->thread, NULL, run, worker);
+	if (error != 0) {
+		error_set(err, "cannot start worker %zu: %s", index, strerror(error));
+		clean_up(worker);
+		free_worker(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void worker_publish(struct worker *worker, struct snapshot *snapshot)
+{
+	/* One that it had not picked up yet is skipped. */
+	snapshot_unref(atomic_exchange(&worker->inbox, snapshot_ref(snapshot)));
+	signal_fd(worker->wakeup_fd);
+}
+
+void worker_stop(struct worker *worker)
+{
+	atomic_store(&worker->stop, true);
+	signal_fd(worker->wakeup_fd);
+}
+
+void worker_kill(struct worker *worker)
+{
+	atomic_store(&worker->kill, true);
+	signal_fd(worker->wakeup_fd);
+}
+
+bool worker_has_ended(struct worker *worker)
+{
+	return atomic_load(&worker->ended);
+}
+
+void worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	free_worker(worker);
+}
