@@ -1,0 +1,59 @@
+#include "admin/cli.h"
+
+#include "admin/cli_args.h"
+#include "admin/cli_daemon.h"
+#include "admin/control.h"
+#include "conf/config.h"
+#include "conf/keys.h"
+
+#include <stdio.h>
+
+static enum cli_status check(const char *path)
+{
+	struct conf_problems problems;
+	struct config *config = config_load(path, &problems);
+	enum cli_status status = config != NULL ? CLI_OK : CLI_FAILED;
+
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.lines[i]);
+	if (config != NULL)
+		printf("ok\n");
+	config_free(config);
+	conf_problems_done(&problems);
+	return status;
+}
+
+static int run_command(const struct cli_args *args)
+{
+	switch (args->command) {
+	case CLI_RUN: return control_run(args->operand);
+	case CLI_CHECK: return (int)check(args->operand);
+	case CLI_KEYS: keys_print(stdout); return CLI_OK;
+	case CLI_VERSION: printf("weir %s\n", WEIR_VERSION); return CLI_OK;
+	case CLI_HELP: cli_usage_print(stdout); return CLI_OK;
+	default: return (int)cli_daemon_run(args);
+	}
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli_args args;
+	struct error err;
+	int status;
+
+	if (argc < 2) {
+		cli_usage_print(stderr);
+		return CLI_USAGE;
+	}
+	if (!cli_args_parse(argc, argv, &args, &err)) {
+		fprintf(stderr, "weir: %s\n`weir help` lists the commands.\n", err.text);
+		return CLI_USAGE;
+	}
+	status = run_command(&args);
+	/* A full disk or a closed pipe: what was to be said was not. */
+	if (fflush(stdout) != 0 && status == CLI_OK) {
+		perror("weir: standard output");
+		status = CLI_FAILED;
+	}
+	return status;
+}

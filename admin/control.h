@@ -1,0 +1,57 @@
+/*
+ * The control plane: one thread (main's) that owns the workers, the releases and
+ * the journal; it ticks the guards, takes orders and reloads.
+ *
+ * It never waits for a worker. Configurations are read and resolved on a thread
+ * of their own, so that a slow resolver does not delay a verdict.
+ *
+ * Thread     all functions: the control thread.
+ */
+#ifndef ADMIN_CONTROL_H
+#define ADMIN_CONTROL_H
+
+#include "admin/managed_route.h"
+#include "base/error.h"
+
+#include <event2/event.h>
+
+struct control;
+
+/* What came of a reload; err_text "" where it was taken over. */
+typedef void reload_done_fn(void *arg, bool ok, const char *text);
+
+/*
+ * Reads the configuration, starts the workers and serves until it is told to
+ * end. Returns the process's exit status.
+ */
+int control_run(const char *config_path);
+
+/* For the admin API: */
+
+struct event_base *control_base(struct control *ctl);
+const struct snapshot *control_snapshot(const struct control *ctl);
+size_t control_workers(const struct control *ctl);
+uint64_t control_started_us(const struct control *ctl); /* monotonic */
+uint64_t control_journal_failures(const struct control *ctl);
+
+/* The routes in file order; valid until the next turn of the loop. */
+struct managed_route *control_routes(struct control *ctl, size_t *n);
+
+/* Brings the verdicts, counters and budgets up to now. */
+void control_refresh(struct control *ctl);
+
+/*
+ * A person's order for a route. False where it cannot be carried out: err says
+ * why in words for that person. who: "user:NAME"; why may be NULL.
+ */
+__attribute__((warn_unused_result)) bool control_command(struct control *ctl, const char *route,
+    enum release_command command, const char *who, const char *why, struct error *err);
+
+/*
+ * Reads the configuration again and takes it over if it is sound; done is called
+ * once, later. False (and done is never called) while another is under way.
+ */
+__attribute__((warn_unused_result)) bool control_reload(
+    struct control *ctl, const char *who, reload_done_fn *done, void *arg);
+
+#endif

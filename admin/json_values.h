@@ -1,0 +1,30 @@
+/*
+ * The JSON values that /status and the journal share. None of them can make the
+ * text around it invalid: a number is finite or null, a text is UTF-8.
+ *
+ * Ownership  each returns a new reference, or NULL when out of memory.
+ */
+#ifndef ADMIN_JSON_VALUES_H
+#define ADMIN_JSON_VALUES_H
+
+#include "rollout/plan.h"
+#include "rollout/verdict.h"
+
+#include <jansson.h>
+
+/* Whole numbers without a fraction; NaN and the infinities as null. */
+json_t *json_number(double value);
+
+/* Bytes that are not UTF-8 become '?': a person's words may be cut, or hostile. */
+json_t *json_text(const char *text);
+
+/* "rolled_back": the plan's state as it is shown outside. */
+json_t *json_state(enum plan_state state);
+
+/* From 1; 0 in the states that are no stage of a plan's. */
+json_t *json_stage(enum plan_state state, uint32_t stage);
+
+/* {"ln_e", "e", "threshold"}: E at which the guard rolls back; null where none is set. */
+json_t *json_evidence(const struct verdict *verdict);
+
+#endif
