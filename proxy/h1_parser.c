@@ -90,20 +90,30 @@ static enum h1_event fail(struct h1_parser *parser, uint16_t status, const char 
 	return H1_FAULT;
 }
 
-/* What a client is told where llhttp refuses its head. */
-static enum h1_event fail_head(struct h1_parser *parser, struct slice head)
+static bool is_method_so_far(struct slice s)
 {
-	const char *line_end = memchr(head.data, '\n', head.len);
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] < 'A' || s.data[i] > 'Z')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What a client is told where llhttp refuses its head. Only the bytes up to the
+ * one that it refused count, so that it is the same however they arrived.
+ */
+static enum h1_event fail_head(struct h1_parser *parser, const char *data)
+{
+	const char *at = llhttp_get_error_pos(&parser->llhttp);
+	struct slice read = { data, (size_t)(at - data) };
+	bool in_first_line = memchr(read.data, '\n', read.len) == NULL;
 
 	switch (llhttp_get_errno(&parser->llhttp)) {
 	case HPE_INVALID_METHOD:
-		/* It knows a list of methods; a well-formed other one is 501. */
-		for (size_t i = 0; i < head.len && i < 32; i++) {
-			if (head.data[i] == ' ' && i > 0)
-				return fail(parser, 501, "method not implemented");
-			if (head.data[i] < 'A' || head.data[i] > 'Z')
-				break;
-		}
+		/* It knows a list of them; a well-formed other one is 501. */
+		if (is_method_so_far((struct slice) { data, read.len + 1 }))
+			return fail(parser, 501, "method not implemented");
 		return fail(parser, 400, "malformed request line");
 	case HPE_INVALID_VERSION:
 	case HPE_PAUSED_H2_UPGRADE: return fail(parser, 505, "HTTP version not supported");
@@ -111,7 +121,7 @@ static enum h1_event fail_head(struct h1_parser *parser, struct slice head)
 		return fail(parser, 400, "malformed Transfer-Encoding");
 	default:
 		return fail(parser, 400,
-		    line_end == NULL ? "malformed start line" : "malformed header section");
+		    in_first_line ? "malformed start line" : "malformed header section");
 	}
 }
 
@@ -176,7 +186,7 @@ static enum h1_event read_head(
 			parser->head_len =
 			    (size_t)(llhttp_get_error_pos(&parser->llhttp) - input.data);
 		} else if (result != HPE_OK) {
-			return fail_head(parser, (struct slice) { input.data, len });
+			return fail_head(parser, input.data);
 		}
 		parser->seen = len;
 	}
