@@ -1,7 +1,5 @@
 #include "base/address.h"
 
-#include "base/slice.h"
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -119,9 +117,10 @@ struct parts {
 	unsigned char bytes[16];
 };
 
+static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 static struct parts parts_of(const struct address *address)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct parts parts = { .family = address->storage.ss_family };
 	struct sockaddr_in6 in6;
 	struct sockaddr_in in;
@@ -189,4 +188,64 @@ bool address_is_loopback(const struct address *address)
 		return parts.bytes[0] == 127;
 	return parts.family == AF_INET6 &&
 	       memcmp(parts.bytes, loopback6, sizeof(loopback6)) == 0;
+}
+
+bool ip_address_is_ipv4(const struct ip_address *ip)
+{
+	return memcmp(ip->bytes, mapped, sizeof(mapped)) == 0;
+}
+
+static void map_ipv4(struct ip_address *ip, const void *bytes)
+{
+	memcpy(ip->bytes, mapped, sizeof(mapped));
+	memcpy(ip->bytes + sizeof(mapped), bytes, 4);
+}
+
+bool ip_address_parse(struct slice text, struct ip_address *ip)
+{
+	char copy[ADDRESS_TEXT_SIZE];
+	struct in_addr ip4;
+
+	/* A NUL within would end the text for inet_pton(), and hide what follows. */
+	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.data, '\0', text.len))
+		return false;
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	if (inet_pton(AF_INET, copy, &ip4) != 1)
+		return inet_pton(AF_INET6, copy, ip->bytes) == 1;
+	map_ipv4(ip, &ip4);
+	return true;
+}
+
+bool ip_address_of(const struct address *address, struct ip_address *ip)
+{
+	struct parts parts = parts_of(address);
+
+	if (parts.family == AF_INET)
+		map_ipv4(ip, parts.bytes);
+	else
+		memcpy(ip->bytes, parts.bytes, sizeof(ip->bytes));
+	return parts.n_bytes > 0;
+}
+
+void ip_address_format(const struct ip_address *ip, char text[ADDRESS_TEXT_SIZE])
+{
+	/* Cannot fail: the families are known, and there is room. */
+	if (ip_address_is_ipv4(ip))
+		inet_ntop(AF_INET, ip->bytes + sizeof(mapped), text, ADDRESS_TEXT_SIZE);
+	else
+		inet_ntop(AF_INET6, ip->bytes, text, ADDRESS_TEXT_SIZE);
+}
+
+bool address_has_port(const struct address *address)
+{
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	if (address->storage.ss_family == AF_INET6) {
+		memcpy(&in6, &address->storage, sizeof(in6));
+		return in6.sin6_port != 0;
+	}
+	memcpy(&in, &address->storage, sizeof(in));
+	return in.sin_port != 0;
 }

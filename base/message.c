@@ -163,5 +163,6 @@ struct slice message_path(const struct message *message)
 
 	if (query != NULL)
 		path.len = (size_t)(query - path.data);
-	return path;
+	/* An absolute-form target may come without one (RFC 9110 4.2.3). */
+	return path.len > 0 ? path : SLICE("/");
 }

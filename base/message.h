@@ -104,7 +104,7 @@ const struct field *message_find(const struct message *message, enum field_id id
 /* The first field of that name (any case), or NULL. */
 const struct field *message_find_name(const struct message *message, struct slice name);
 
-/* The path of the target, without the query. */
+/* The path of the target, without the query; "/" where it has none. */
 struct slice message_path(const struct message *message);
 
 #endif

@@ -35,7 +35,8 @@ static bool check_listens(const struct config *config, struct problems *problems
 		address_format(&listen->address, bounds[n].text);
 		bounds[n++].line = listen->place.line;
 	}
-	if (config->weir.admin_listen_text != NULL) {
+	if (config->weir.admin_listen_text != NULL &&
+	    address_has_port(&config->weir.admin_listen)) {
 		address_format(&config->weir.admin_listen, bounds[n].text);
 		bounds[n++].line = config->weir.admin_listen_place.line;
 	}

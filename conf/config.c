@@ -47,6 +47,13 @@ static void free_routes(struct config *config)
 		for (size_t j = 0; j < route->n_sticky; j++)
 			free(route->sticky[j].name);
 		free_strings(&route->path_classes);
+		template_done(&route->redirect.location);
+		free(route->respond.text);
+		header_rules_done(&route->request_headers);
+		header_rules_done(&route->response_headers);
+		free(route->strip_prefix);
+		free(route->add_prefix);
+		free(route->host_rewrite);
 	}
 	free(config->routes);
 }

@@ -13,6 +13,9 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/network.h"
+#include "conf/header_rule.h"
+#include "conf/own_answer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +47,26 @@ struct weir_conf {
 	uint32_t shutdown_timeout_ms;
 };
 
+/* What happens to the forwarding fields that an untrusted client sends. */
+enum untrusted_forwarded {
+	UNTRUSTED_REPLACE, /* its own go, weir's are set */
+	UNTRUSTED_APPEND,  /* the chain of addresses stays, and grows by the client's */
+	UNTRUSTED_DROP,    /* its own go, and none are set */
+};
+
+/* Which forwarding fields weir sends on. */
+enum forwarded_style {
+	FORWARDED_X,       /* X-Forwarded-For, -Proto and -Host */
+	FORWARDED_RFC7239, /* Forwarded */
+	FORWARDED_BOTH,
+};
+
+/* What happens to request fields with an underscore in their name. */
+enum underscore_fields {
+	UNDERSCORES_DROP,
+	UNDERSCORES_ALLOW,
+};
+
 struct listen_conf {
 	char *name;
 	struct conf_place place;
@@ -59,6 +82,10 @@ struct listen_conf {
 	uint32_t max_requests;    /* per connection; 0: unlimited */
 	uint32_t max_connections; /* per worker; 0: unlimited */
 	uint32_t backlog;
+	struct network_set trusted_networks; /* peers whose forwarding fields are believed */
+	enum untrusted_forwarded untrusted_forwarded;
+	enum forwarded_style forwarded;
+	enum underscore_fields underscores;
 };
 
 struct server_conf {
@@ -76,6 +103,7 @@ struct upstream_conf {
 	uint32_t body_timeout_ms;      /* without a byte of the response body */
 	uint32_t write_timeout_ms;     /* without the server taking a byte */
 	uint32_t keepalive_timeout_ms; /* idle in the pool */
+	uint32_t tunnel_timeout_ms;    /* upgraded, without a byte either way */
 	uint32_t max_idle;             /* pooled connections per worker and server */
 	uint32_t max_head_bytes;
 	uint32_t max_fields;
@@ -110,13 +138,24 @@ struct status_set {
 
 struct rollout_conf;
 
+/*
+ * It has exactly one of legacy, redirect and respond. With the latter two there
+ * is no arm: canary, rewriting of the request and the like are unset.
+ */
 struct route_conf {
 	char *name;
 	struct conf_place place;
 	struct conf_strings hosts; /* lower case; "*.x" is a suffix; none: any host */
 	char *path;
 	bool path_exact;
-	const struct upstream_conf *legacy;
+	const struct upstream_conf *legacy; /* NULL: redirect or respond */
+	struct redirect_conf redirect;
+	struct respond_conf respond;
+	struct header_rules request_headers;
+	struct header_rules response_headers;
+	char *strip_prefix;                 /* "/api"; NULL: none */
+	char *add_prefix;                   /* "/v2"; NULL: none */
+	char *host_rewrite;                 /* host[:port]; NULL: the client's */
 	const struct upstream_conf *canary; /* NULL: everything goes to legacy */
 	char *release;                      /* "" unless set */
 	char *salt;                         /* the route's name unless set */

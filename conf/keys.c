@@ -21,6 +21,31 @@ enum {
 	_Generic(&((struct section##_conf *)0)->member, ctype *                                \
 		 : offsetof(struct section##_conf, member))
 
+static const char *const log_levels[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+static const char *const untrusted_forwarded[] = {
+	[UNTRUSTED_REPLACE] = "replace",
+	[UNTRUSTED_APPEND] = "append",
+	[UNTRUSTED_DROP] = "drop",
+	NULL,
+};
+static const char *const forwarded_styles[] = {
+	[FORWARDED_X] = "x",
+	[FORWARDED_RFC7239] = "rfc7239",
+	[FORWARDED_BOTH] = "both",
+	NULL,
+};
+static const char *const underscore_fields[] = {
+	[UNDERSCORES_DROP] = "drop",
+	[UNDERSCORES_ALLOW] = "allow",
+	NULL,
+};
+
 static const struct key keys[] = {
 	{ SECTION_WEIR, "workers", KEY_COUNT_OR_AUTO, AT(uint32_t, weir, workers), .min = 1,
 	    .max = 256, .fallback = "auto",
@@ -34,8 +59,9 @@ static const struct key keys[] = {
 	{ SECTION_WEIR, "admin_listen", KEY_LOOPBACK, AT(char *, weir, admin_listen_text),
 	    .beside = AT(struct address, weir, admin_listen), .unset = "none",
 	    .help = "serves /status, /metrics and /healthz over TCP, on this machine only" },
-	{ SECTION_WEIR, "log_level", KEY_LOG_LEVEL, AT(enum log_level, weir, log_level),
-	    .fallback = "info", .reloads = true, .help = "how much is logged" },
+	{ SECTION_WEIR, "log_level", KEY_CHOICE, AT(enum log_level, weir, log_level),
+	    .choices = log_levels, .fallback = "info", .reloads = true,
+	    .help = "how much is logged" },
 	{ SECTION_WEIR, "shutdown_timeout", KEY_MS, AT(uint32_t, weir, shutdown_timeout_ms),
 	    .min = 0, .max = DAY_MS, .fallback = "30s", .reloads = true,
 	    .help = "time for requests in flight to finish when weir is told to end" },
@@ -74,6 +100,25 @@ static const struct key keys[] = {
 	{ SECTION_LISTEN, "backlog", KEY_COUNT, AT(uint32_t, listen, backlog), .min = 1,
 	    .max = 65535, .fallback = "1024", .reloads = true,
 	    .help = "connections that the kernel queues until they are accepted" },
+	{ SECTION_LISTEN, "trusted_networks", KEY_NETWORKS,
+	    AT(struct network_set, listen, trusted_networks), .max = NETWORKS_MAX,
+	    .unset = "none", .repeats = true, .reloads = true,
+	    .help =
+		"proxies in front of weir, whose X-Forwarded-* and Forwarded are believed" },
+	{ SECTION_LISTEN, "untrusted_forwarded", KEY_CHOICE,
+	    AT(enum untrusted_forwarded, listen, untrusted_forwarded),
+	    .choices = untrusted_forwarded, .fallback = "replace", .reloads = true,
+	    .help = "what becomes of these headers from anyone else: replaced by weir's own; "
+		    "kept, the client's address appended; or dropped, and none set" },
+	{ SECTION_LISTEN, "forwarded", KEY_CHOICE, AT(enum forwarded_style, listen, forwarded),
+	    .choices = forwarded_styles, .fallback = "x", .reloads = true,
+	    .help = "which of them weir sends on: X-Forwarded-*, Forwarded (RFC 7239), or "
+		    "both" },
+	{ SECTION_LISTEN, "underscores", KEY_CHOICE,
+	    AT(enum underscore_fields, listen, underscores), .choices = underscore_fields,
+	    .fallback = "drop", .reloads = true,
+	    .help = "request headers with an underscore in their name, which some servers "
+		    "take for one with '-'" },
 
 	{ SECTION_UPSTREAM, "server", KEY_SERVERS, AT(struct server_conf *, upstream, servers),
 	    .beside = AT(size_t, upstream, n_servers), .max = 64, .required = true,
@@ -96,6 +141,9 @@ static const struct key keys[] = {
 	    AT(uint32_t, upstream, keepalive_timeout_ms), .min = 1, .max = DAY_MS,
 	    .fallback = "55s", .reloads = true,
 	    .help = "how long an idle connection is kept; less than the server keeps it" },
+	{ SECTION_UPSTREAM, "tunnel_timeout", KEY_MS, AT(uint32_t, upstream, tunnel_timeout_ms),
+	    .min = 1, .max = THIRTY_DAYS_MS, .fallback = "1h", .reloads = true,
+	    .help = "longest silence, both ways, of an upgraded connection (WebSocket)" },
 	{ SECTION_UPSTREAM, "max_idle", KEY_COUNT, AT(uint32_t, upstream, max_idle), .min = 0,
 	    .max = 65535, .fallback = "64", .reloads = true,
 	    .help = "idle connections that one worker keeps to one server; 0: none" },
@@ -113,29 +161,30 @@ static const struct key keys[] = {
 	    .beside = AT(bool, route, path_exact), .fallback = "/", .reloads = true,
 	    .help = "path prefix it answers for; \"= /exact\" for that path alone" },
 	{ SECTION_ROUTE, "legacy", KEY_UPSTREAM,
-	    AT(const struct upstream_conf *, route, legacy), .required = true, .reloads = true,
+	    AT(const struct upstream_conf *, route, legacy),
+	    .unset = "weir answers itself, by redirect or respond", .reloads = true,
 	    .help = "upstream of the arm in service" },
 	{ SECTION_ROUTE, "canary", KEY_UPSTREAM,
 	    AT(const struct upstream_conf *, route, canary),
-	    .unset = "none: everything goes to legacy", .reloads = true,
+	    .unset = "none: everything goes to legacy", .reloads = true, .proxied = true,
 	    .help = "upstream of the arm that is rolled out; needs weight or rollout" },
 	{ SECTION_ROUTE, "weight", KEY_SHARE, AT(uint32_t, route, weight_ppm), .min = 0,
-	    .max = PPM, .unset = "by the rollout", .reloads = true,
+	    .max = PPM, .unset = "by the rollout", .reloads = true, .proxied = true,
 	    .help = "fixed share of the users that go to the canary" },
 	{ SECTION_ROUTE, "rollout", KEY_ROLLOUT,
 	    AT(const struct rollout_conf *, route, rollout),
-	    .unset = "none: the weight is set by hand", .reloads = true,
+	    .unset = "none: the weight is set by hand", .reloads = true, .proxied = true,
 	    .help = "the plan by which the canary's weight grows" },
 	{ SECTION_ROUTE, "release", KEY_TEXT, AT(char *, route, release), .max = TEXT_MAX,
-	    .unset = "empty", .reloads = true,
+	    .unset = "empty", .reloads = true, .proxied = true,
 	    .help = "id of what is rolled out; a new one starts the rollout afresh" },
 	{ SECTION_ROUTE, "sticky", KEY_STICKY, AT(struct key_source, route, sticky[0]),
 	    .beside = AT(size_t, route, n_sticky), .max = KEY_SOURCES_MAX,
-	    .fallback = "issue:weir_id", .reloads = true,
+	    .fallback = "issue:weir_id", .reloads = true, .proxied = true,
 	    .help = "where a user's cohort key is looked for, in that order; "
 		    "issue sets a cookie where there is none" },
 	{ SECTION_ROUTE, "salt", KEY_TEXT, AT(char *, route, salt), .max = TEXT_MAX,
-	    .unset = "the route's name", .reloads = true,
+	    .unset = "the route's name", .reloads = true, .proxied = true,
 	    .help = "routes with equal salts split users alike; changing it reassigns them" },
 	{ SECTION_ROUTE, "path_class", KEY_PATH_CLASSES,
 	    AT(struct conf_strings, route, path_classes), .max = 64,
@@ -151,6 +200,46 @@ static const struct key keys[] = {
 	    AT(struct status_set, route, failure_status), .fallback = "500-599 !501 !505",
 	    .reloads = true,
 	    .help = "statuses that count as failures; read left to right, ! removes" },
+	{ SECTION_ROUTE, "redirect", KEY_REDIRECT, AT(struct redirect_conf, route, redirect),
+	    .unset = "none", .reloads = true,
+	    .help = "weir answers itself: sends the client to another location" },
+	{ SECTION_ROUTE, "respond", KEY_RESPOND, AT(struct respond_conf, route, respond),
+	    .unset = "none", .reloads = true,
+	    .help = "weir answers itself: always the same, as text/plain" },
+	{ SECTION_ROUTE, "request_header_remove", KEY_HEADER_REMOVE,
+	    AT(struct header_rules, route, request_headers), .min = HEADERS_OF_REQUEST,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .proxied = true, .help = "header that is not passed on to the server" },
+	{ SECTION_ROUTE, "request_header_set", KEY_HEADER_SET,
+	    AT(struct header_rules, route, request_headers), .min = HEADERS_OF_REQUEST,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .proxied = true,
+	    .help = "header for the server, in place of any of that name; may hold variables" },
+	{ SECTION_ROUTE, "request_header_add", KEY_HEADER_ADD,
+	    AT(struct header_rules, route, request_headers), .min = HEADERS_OF_REQUEST,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .proxied = true, .help = "one more header for the server; may hold variables" },
+	{ SECTION_ROUTE, "response_header_remove", KEY_HEADER_REMOVE,
+	    AT(struct header_rules, route, response_headers), .min = HEADERS_OF_RESPONSE,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .help = "header of the server that is not passed on to the client" },
+	{ SECTION_ROUTE, "response_header_set", KEY_HEADER_SET,
+	    AT(struct header_rules, route, response_headers), .min = HEADERS_OF_RESPONSE,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .help = "header for the client, in place of any of that name; may hold variables" },
+	{ SECTION_ROUTE, "response_header_add", KEY_HEADER_ADD,
+	    AT(struct header_rules, route, response_headers), .min = HEADERS_OF_RESPONSE,
+	    .max = HEADER_RULES_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .help = "one more header for the client; may hold variables" },
+	{ SECTION_ROUTE, "strip_prefix", KEY_PREFIX, AT(char *, route, strip_prefix),
+	    .unset = "none", .reloads = true, .proxied = true,
+	    .help = "first segments of the path that the server does not get to see" },
+	{ SECTION_ROUTE, "add_prefix", KEY_PREFIX, AT(char *, route, add_prefix),
+	    .unset = "none", .reloads = true, .proxied = true,
+	    .help = "segments put before the path, after strip_prefix" },
+	{ SECTION_ROUTE, "host_rewrite", KEY_AUTHORITY, AT(char *, route, host_rewrite),
+	    .unset = "none: as the client sent it", .reloads = true, .proxied = true,
+	    .help = "the Host that the server gets" },
 
 	{ SECTION_ROLLOUT, "stages", KEY_STAGES, AT(struct stage_conf, rollout, stages[0]),
 	    .beside = AT(size_t, rollout, n_stages), .max = STAGES_MAX, .required = true,
@@ -178,7 +267,8 @@ static const struct {
 	    "An address that clients connect to. At least one." },
 	[SECTION_UPSTREAM] = { "upstream", true, "A named set of servers." },
 	[SECTION_ROUTE] = { "route", true,
-	    "A match and its two arms. At least one; the first that matches, in file order, is "
+	    "A match and its two arms, or the answer that weir gives itself. At least one; the "
+	    "first that matches, in file order, is "
 	    "taken." },
 	[SECTION_ROLLOUT] = { "rollout", true, "A plan by which a canary's weight grows." },
 };
@@ -219,6 +309,19 @@ bool section_find(const char *name, enum conf_section *section)
 	return false;
 }
 
+void key_format_choices(const struct key *key, char text[KEY_CHOICES_SIZE])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; key->choices[i] != NULL && len < KEY_CHOICES_SIZE; i++) {
+		const char *before = i == 0 ? "" : key->choices[i + 1] != NULL ? ", " : " or ";
+
+		len += (size_t)snprintf(
+		    text + len, KEY_CHOICES_SIZE - len, "%s%s", before, key->choices[i]);
+	}
+}
+
 void key_format_number(const struct key *key, uint32_t number, char text[KEY_NUMBER_SIZE])
 {
 	_Static_assert((int)KEY_NUMBER_SIZE == (int)UNITS_TEXT_SIZE, "same room");
@@ -244,7 +347,6 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_FRACTION: return "a decimal";
 	case KEY_TEXT: return "text";
 	case KEY_FILE: return "a path";
-	case KEY_LOG_LEVEL: return "error, warn, info or debug";
 	case KEY_ADDRESS: return "IP:PORT";
 	case KEY_LOOPBACK: return "IP:PORT on the loopback, as in 127.0.0.1:9901";
 	case KEY_SERVERS: return "IP:PORT or NAME:PORT";
@@ -257,6 +359,16 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_LATENCY_BUDGET: return "SHARE > TIME, as in 1% > 250ms";
 	case KEY_STATUS_SET: return "statuses and ranges, as in 500-599 !501";
 	case KEY_STAGES: return "WEIGHT TIME, separated by commas, as in 1% 10m, 10% 1h, 100%";
+	case KEY_NETWORKS:
+		return "networks and addresses, separated by commas, as in 10.0.0.0/8";
+	case KEY_HEADER_REMOVE: return "NAME";
+	case KEY_HEADER_SET:
+	case KEY_HEADER_ADD: return "NAME: VALUE, as in X-Client: ${client_ip}";
+	case KEY_PREFIX: return "a path, as in /api";
+	case KEY_AUTHORITY: return "HOST or HOST:PORT";
+	case KEY_REDIRECT: return "STATUS LOCATION, as in 308 https://${host}${path}";
+	case KEY_RESPOND: return "STATUS TEXT, as in 503 back at noon";
+	case KEY_CHOICE: break; /* its own words */
 	}
 	return "";
 }
@@ -269,8 +381,13 @@ static bool has_range(const struct key *key)
 static void print_key(FILE *out, const struct key *key)
 {
 	char from[KEY_NUMBER_SIZE], to[KEY_NUMBER_SIZE];
+	char choices[KEY_CHOICES_SIZE];
 
 	fprintf(out, "\n%s\n    %s\n    ", key->name, key->help);
+	if (key->kind == KEY_CHOICE) {
+		key_format_choices(key, choices);
+		fputs(choices, out);
+	}
 	fputs(kind_text(key->kind), out);
 	if (has_range(key)) {
 		key_format_number(key, key->min, from);

@@ -31,7 +31,7 @@ enum key_kind {
 	KEY_FRACTION,       /* double: a plain decimal; min and max in ppm */
 	KEY_TEXT,           /* char *: printable ASCII, at most max bytes */
 	KEY_FILE,           /* char *: the path of a file or directory, at most max bytes */
-	KEY_LOG_LEVEL,      /* enum log_level */
+	KEY_CHOICE,         /* an enum: the word's place among the key's choices */
 	KEY_ADDRESS,        /* char *, and beside it struct address */
 	KEY_LOOPBACK,       /* the same, of this machine only */
 	KEY_SERVERS,        /* struct server_conf *, and beside it size_t; at most max */
@@ -44,6 +44,14 @@ enum key_kind {
 	KEY_LATENCY_BUDGET, /* struct latency_budget */
 	KEY_STATUS_SET,     /* struct status_set */
 	KEY_STAGES,         /* struct stage_conf[], and beside it size_t */
+	KEY_NETWORKS,       /* struct network_set */
+	KEY_HEADER_REMOVE,  /* struct header_rules; min: enum header_direction */
+	KEY_HEADER_SET,     /* the same */
+	KEY_HEADER_ADD,     /* the same */
+	KEY_PREFIX,         /* char *: a path's beginning */
+	KEY_AUTHORITY,      /* char *: host[:port] */
+	KEY_REDIRECT,       /* struct redirect_conf */
+	KEY_RESPOND,        /* struct respond_conf */
 };
 
 struct key {
@@ -54,11 +62,13 @@ struct key {
 	size_t beside; /* of the member's second half, for the kinds that have one */
 	uint32_t min;  /* in the unit the member is kept in */
 	uint32_t max;
-	const char *fallback; /* as it would be written; NULL: stays unset */
-	const char *unset;    /* what that means, for `weir keys` */
+	const char *const *choices; /* of a CHOICE, ended by NULL */
+	const char *fallback;       /* as it would be written; NULL: stays unset */
+	const char *unset;          /* what that means, for `weir keys` */
 	bool required;
 	bool repeats; /* may be written several times; each adds to the list */
 	bool reloads; /* a change takes effect on reload, else only on a restart */
+	bool proxied; /* of a route: means nothing where weir answers itself */
 	const char *help;
 };
 
@@ -76,6 +86,12 @@ bool section_is_named(enum conf_section section);
 
 /* False where there is no such section. */
 bool section_find(const char *name, enum conf_section *section);
+
+/* "error, warn, info or debug". */
+enum {
+	KEY_CHOICES_SIZE = 128
+};
+void key_format_choices(const struct key *key, char text[KEY_CHOICES_SIZE]);
 
 /* "250ms" in the unit in which the key's value is written. */
 enum {

@@ -127,13 +127,18 @@ static void set_pairs(struct loading *loading, const struct written_section *sec
 	}
 }
 
+/* A second section of one name is reported as such; it may well add only a key. */
+static bool is_first(const struct loading *loading, const struct written_section *section)
+{
+	return section->line == 0 ||
+	       names_find(&loading->names, section->kind, section->name) == section;
+}
+
 /* Gives every key that was not set its default, and reports the required ones. */
 static void set_defaults(struct loading *loading, const struct written_section *section,
     void *opened, struct set_lines *lines)
 {
-	/* A second section of one name is reported as such; it may well add only a key. */
-	bool first = section->line == 0 ||
-		     names_find(&loading->names, section->kind, section->name) == section;
+	bool first = is_first(loading, section);
 	char title[SECTION_TEXT_SIZE];
 	struct error err;
 	size_t n;
@@ -187,6 +192,84 @@ static void check_canary(
 		    route->name);
 }
 
+/* What answers on a route: one key of three. */
+static const char *const answers[] = { "legacy", "redirect", "respond" };
+
+/* The first of them that is written, or NULL; a further one is a problem. */
+static const struct key *check_answer(
+    struct loading *loading, const struct written_section *section, struct set_lines *lines)
+{
+	const struct key *found = NULL;
+	char title[SECTION_TEXT_SIZE];
+
+	written_title(section, title);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		const struct key *key = keys_find(SECTION_ROUTE, answers[i]);
+		uint32_t line = *line_of(lines, key);
+
+		if (line != 0 && found != NULL)
+			problems_add(loading->problems, line,
+			    "%s has '%s' already (line %u); a route has one of legacy, "
+			    "redirect and respond",
+			    title, found->name, *line_of(lines, found));
+		else if (line != 0)
+			found = key;
+	}
+	if (found == NULL && is_first(loading, section))
+		problems_add(loading->problems, section->line,
+		    "%s needs 'legacy', 'redirect' or 'respond'", title);
+	return found;
+}
+
+/* Nothing is written that would have no effect because weir answers itself. */
+static void check_proxied(struct problems *problems, const struct route_conf *route,
+    const struct key *answer, struct set_lines *lines)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (keys[i].proxied && lines->of[i] != 0)
+			problems_add(problems, lines->of[i],
+			    "[route %s] is answered by its '%s' (line %u), so '%s' has no "
+			    "effect",
+			    route->name, answer->name, *line_of(lines, answer), keys[i].name);
+	}
+}
+
+static bool is_prefix_of(const char *prefix, const char *path)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(prefix, path, len) == 0 &&
+	       (path[len] == '\0' || path[len] == '/' || (len > 0 && prefix[len - 1] == '/'));
+}
+
+/* A prefix that no path of the route has is a mistake in one of the two. */
+static void check_strip_prefix(
+    struct problems *problems, const struct route_conf *route, struct set_lines *lines)
+{
+	if (route->strip_prefix == NULL || route->path == NULL ||
+	    is_prefix_of(route->strip_prefix, route->path) ||
+	    (!route->path_exact && is_prefix_of(route->path, route->strip_prefix)))
+		return;
+	problems_add(problems, line_of_name(lines, SECTION_ROUTE, "strip_prefix"),
+	    "[route %s] has no path that begins with '%s': its path is '%s'", route->name,
+	    route->strip_prefix, route->path);
+}
+
+static void check_route(struct loading *loading, const struct written_section *section,
+    const struct route_conf *route, struct set_lines *lines)
+{
+	const struct key *answer = check_answer(loading, section, lines);
+
+	if (answer == NULL || answer->kind == KEY_UPSTREAM)
+		check_canary(loading->problems, route, lines);
+	else
+		check_proxied(loading->problems, route, answer, lines);
+	check_strip_prefix(loading->problems, route, lines);
+}
+
 static bool fill_section(struct loading *loading, const struct written_section *section)
 {
 	void *opened = open_section(loading->config, section);
@@ -201,7 +284,7 @@ static bool fill_section(struct loading *loading, const struct written_section *
 		    line_of_name(&lines, SECTION_WEIR, "admin_listen");
 	if (section->kind != SECTION_ROUTE)
 		return true;
-	check_canary(loading->problems, opened, &lines);
+	check_route(loading, section, opened, &lines);
 	return set_route_texts(opened);
 }
 

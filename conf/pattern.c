@@ -1,5 +1,6 @@
 #include "conf/pattern.h"
 
+#include "base/address.h"
 #include "base/path_slots.h"
 
 #include <stdlib.h>
@@ -51,6 +52,18 @@ bool pattern_is_name(struct slice text)
 			return true;
 	}
 	return false;
+}
+
+bool pattern_is_token(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (!is_letter(c) && !is_digit(c) &&
+		    (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+			return false;
+	}
+	return text.len > 0;
 }
 
 static bool copy(struct slice text, char **out, struct error *err)
@@ -119,6 +132,56 @@ bool pattern_parse_path(struct slice text, char **path, bool *exact, struct erro
 	if (*exact)
 		text = slice_trim((struct slice) { text.data + 1, text.len - 1 });
 	return check_path(text, err) && copy(text, path, err);
+}
+
+bool pattern_parse_prefix(struct slice text, char **prefix, struct error *err)
+{
+	if (!check_path(text, err))
+		return false;
+	if (text.len == 1) {
+		error_set(err, "'/' alone is no prefix");
+		return false;
+	}
+	for (size_t i = 1; i <= text.len; i++) {
+		if (text.data[i - 1] == '/' && (i == text.len || text.data[i] == '/')) {
+			error_set(
+			    err, "an empty segment; write neither '//' nor a '/' at the end");
+			return false;
+		}
+	}
+	return copy(text, prefix, err);
+}
+
+static bool is_ipv6_in_brackets(struct slice text)
+{
+	struct ip_address ip;
+
+	return text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']' &&
+	       memchr(text.data, ':', text.len) != NULL &&
+	       ip_address_parse((struct slice) { text.data + 1, text.len - 2 }, &ip);
+}
+
+bool pattern_parse_authority(struct slice text, char **authority, struct error *err)
+{
+	struct slice host = text;
+	size_t digits = 0;
+	uint64_t port;
+
+	while (digits < text.len && is_digit(text.data[text.len - 1 - digits]))
+		digits++;
+	if (digits > 0 && digits < text.len && text.data[text.len - 1 - digits] == ':') {
+		host.len -= digits + 1;
+		if (!slice_to_u64((struct slice) { text.data + host.len + 1, digits }, &port) ||
+		    port == 0 || port > UINT16_MAX) {
+			error_set(err, "the port must be 1 to 65535");
+			return false;
+		}
+	}
+	if (!is_dotted(host) && !is_ipv6_in_brackets(host)) {
+		error_set(err, "written as HOST or HOST:PORT, as in backend.internal:8080");
+		return false;
+	}
+	return copy(text, authority, err);
 }
 
 /* After a ':' */

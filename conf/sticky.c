@@ -1,5 +1,7 @@
 #include "conf/sticky.h"
 
+#include "conf/pattern.h"
+
 #include <string.h>
 
 static const struct {
@@ -13,23 +15,9 @@ static const struct {
 	{ { "address", 7 }, KEY_SOURCE_ADDRESS, false },
 };
 
-/* RFC 9110 5.6.2; the names of cookies are tokens too (RFC 6265 4.1.1). */
-static bool is_token(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-		bool alphanumeric =
-		    (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || (c >= '0' && c <= '9');
-
-		if (!alphanumeric && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
-			return false;
-	}
-	return text.len > 0;
-}
-
 static bool parse_name(struct slice name, struct key_source *source, struct error *err)
 {
-	if (!is_token(name)) {
+	if (!pattern_is_token(name)) {
 		error_set(err, "'%.*s' is not the name of a header or cookie", (int)name.len,
 		    name.data);
 		return false;

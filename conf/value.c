@@ -128,42 +128,25 @@ static bool set_text(const struct key *key, void *section, const char *text, str
 	return true;
 }
 
-static bool set_log_level(
+static bool set_choice(
     const struct key *key, void *section, const char *text, struct error *err)
 {
-	static const char *const names[] = {
-		[LOG_LEVEL_ERROR] = "error",
-		[LOG_LEVEL_WARN] = "warn",
-		[LOG_LEVEL_INFO] = "info",
-		[LOG_LEVEL_DEBUG] = "debug",
-	};
-	char suggestion[NEAREST_TEXT_SIZE];
+	char choices[KEY_CHOICES_SIZE], suggestion[NEAREST_TEXT_SIZE];
 	struct nearest nearest;
 
 	nearest_init(&nearest, text);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*(enum log_level *)member(section, key->at) = (enum log_level)i;
+	for (unsigned i = 0; key->choices[i] != NULL; i++) {
+		if (strcmp(text, key->choices[i]) == 0) {
+			/* An enum without negative values is an unsigned int. */
+			memcpy(member(section, key->at), &i, sizeof(i));
 			return true;
 		}
-		nearest_offer(&nearest, names[i]);
+		nearest_offer(&nearest, key->choices[i]);
 	}
+	key_format_choices(key, choices);
 	nearest_format(&nearest, suggestion);
-	error_set(err, "it is error, warn, info or debug%s", suggestion);
+	error_set(err, "it is %s%s", choices, suggestion);
 	return false;
-}
-
-static bool has_port(const struct address *address)
-{
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in;
-
-	if (address->storage.ss_family == AF_INET6) {
-		memcpy(&in6, &address->storage, sizeof(in6));
-		return in6.sin6_port != 0;
-	}
-	memcpy(&in, &address->storage, sizeof(in));
-	return in.sin_port != 0;
 }
 
 /* An address that can be connected to. */
@@ -171,9 +154,9 @@ static bool parse_literal(const char *text, struct address *address, struct erro
 {
 	if (!address_parse(text, address, err))
 		return false;
-	if (!has_port(address))
+	if (!address_has_port(address))
 		error_set(err, "the port must be 1 to 65535");
-	return has_port(address);
+	return address_has_port(address);
 }
 
 static bool set_address(
@@ -331,6 +314,57 @@ static bool add_path_class(
 	return add_string(key, classes, class, err);
 }
 
+static bool add_networks(
+    const struct key *key, void *section, const char *text, struct error *err)
+{
+	struct network_set *set = member(section, key->at);
+	uint32_t n_before = set->n;
+	struct slice rest = slice_of(text);
+	struct slice element;
+	struct network network;
+
+	while (slice_next_element(&rest, &element)) {
+		if (!network_parse(element, &network, err))
+			return false;
+		if (!network_set_add(set, &network)) {
+			error_set(err, "at most %d", NETWORKS_MAX);
+			return false;
+		}
+	}
+	if (set->n == n_before)
+		error_set(err, "no network");
+	return set->n > n_before;
+}
+
+static bool add_header_rule(const struct key *key, void *section, enum header_op op,
+    const char *text, struct error *err)
+{
+	return header_rules_add(
+	    member(section, key->at), (enum header_direction)key->min, op, slice_of(text), err);
+}
+
+static bool set_prefix(
+    const struct key *key, void *section, const char *text, struct error *err)
+{
+	char *prefix;
+
+	if (!pattern_parse_prefix(slice_of(text), &prefix, err))
+		return false;
+	replace_text(key, section, prefix);
+	return true;
+}
+
+static bool set_authority(
+    const struct key *key, void *section, const char *text, struct error *err)
+{
+	char *authority;
+
+	if (!pattern_parse_authority(slice_of(text), &authority, err))
+		return false;
+	replace_text(key, section, authority);
+	return true;
+}
+
 static bool set_path(const struct key *key, void *section, const char *text, struct error *err)
 {
 	char *path;
@@ -376,7 +410,7 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_FRACTION: return set_number(key, section, text, err);
 	case KEY_TEXT:
 	case KEY_FILE: return set_text(key, section, text, err);
-	case KEY_LOG_LEVEL: return set_log_level(key, section, text, err);
+	case KEY_CHOICE: return set_choice(key, section, text, err);
 	case KEY_ADDRESS:
 	case KEY_LOOPBACK: return set_address(key, section, text, err);
 	case KEY_SERVERS: return add_server(scope, key, section, text, err);
@@ -389,6 +423,14 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_LATENCY_BUDGET: return latency_budget_parse(slice, at, err);
 	case KEY_STATUS_SET: return status_set_parse(slice, at, err);
 	case KEY_STAGES: return stages_parse(slice, at, beside, err);
+	case KEY_NETWORKS: return add_networks(key, section, text, err);
+	case KEY_HEADER_REMOVE: return add_header_rule(key, section, HEADER_REMOVE, text, err);
+	case KEY_HEADER_SET: return add_header_rule(key, section, HEADER_SET, text, err);
+	case KEY_HEADER_ADD: return add_header_rule(key, section, HEADER_ADD, text, err);
+	case KEY_PREFIX: return set_prefix(key, section, text, err);
+	case KEY_AUTHORITY: return set_authority(key, section, text, err);
+	case KEY_REDIRECT: return redirect_parse(slice, at, err);
+	case KEY_RESPOND: return respond_parse(slice, at, err);
 	}
 	return false;
 }

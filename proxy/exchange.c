@@ -86,6 +86,15 @@ void exchange_response_head(struct exchange *ex, const struct message *response,
 	set_response(ex, RESPONSE_BODY);
 }
 
+void exchange_upgrade(struct exchange *ex)
+{
+	ex->framing = FRAMING_NONE;
+	ex->client_persists = false;
+	ex->outcome.status = 101;
+	ex->outcome.has_first_byte = true;
+	set_response(ex, RESPONSE_BODY);
+}
+
 void exchange_response_end(struct exchange *ex)
 {
 	set_response(ex, RESPONSE_DONE);

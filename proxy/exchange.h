@@ -113,6 +113,9 @@ void exchange_response_head(struct exchange *ex, const struct message *response,
     const struct connection_options *options, const struct status_set *failures);
 void exchange_response_end(struct exchange *ex);
 
+/* The server changes protocols as it was asked to: the exchange goes on as a tunnel. */
+void exchange_upgrade(struct exchange *ex);
+
 /* Whether an interim response (1xx) is passed on (RFC 9110 15.2). */
 bool exchange_passes_interim(struct exchange *ex, uint16_t status);
 

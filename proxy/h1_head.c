@@ -100,6 +100,16 @@ static bool find_framing(
 	return true;
 }
 
+/* Else nobody can tell where the body ends (RFC 9112 6.3). */
+static bool ends_chunked(struct slice codings)
+{
+	struct slice coding = { 0 };
+
+	while (slice_next_element(&codings, &coding))
+		continue;
+	return slice_equal_nocase(coding, SLICE("chunked"));
+}
+
 static bool read_framing(struct message *message, struct h1_fault *fault)
 {
 	struct framing framing;
@@ -112,6 +122,8 @@ static bool read_framing(struct message *message, struct h1_fault *fault)
 	if (framing.coding != NULL) {
 		if (message->minor == 0)
 			return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
+		if (!ends_chunked(framing.coding->value))
+			return refuse(fault, 400, "chunked is not the last Transfer-Encoding");
 		if (!slice_equal_nocase(framing.coding->value, SLICE("chunked")))
 			return refuse(fault, 501, "Transfer-Encoding other than chunked");
 		message->body = BODY_STREAM;
@@ -127,19 +139,31 @@ static bool read_framing(struct message *message, struct h1_fault *fault)
 	return true;
 }
 
-/* "HTTP/1." ( "0" / "1" ), the versions that exist of this syntax. */
-static bool read_version(struct cursor *c, uint8_t *minor)
+static bool is_digit(char c)
 {
-	static const char prefix[] = "HTTP/1.";
-	size_t len = sizeof(prefix) - 1;
+	return c >= '0' && c <= '9';
+}
 
-	if ((size_t)(c->end - c->at) <= len || memcmp(c->at, prefix, len) != 0)
+/* HTTP-version = "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3); false where it is none. */
+static bool read_version(struct cursor *c, uint8_t *major, uint8_t *minor)
+{
+	enum {
+		LEN = sizeof("HTTP/1.1") - 1
+	};
+
+	if (c->end - c->at < LEN || memcmp(c->at, "HTTP/", 5) != 0 || !is_digit(c->at[5]) ||
+	    c->at[6] != '.' || !is_digit(c->at[7]))
 		return false;
-	c->at += len;
-	if (*c->at != '0' && *c->at != '1')
-		return false;
-	*minor = (uint8_t)(*c->at++ - '0');
+	*major = (uint8_t)(c->at[5] - '0');
+	*minor = (uint8_t)(c->at[7] - '0');
+	c->at += LEN;
 	return true;
+}
+
+/* The versions that exist of this syntax. */
+static bool is_served(uint8_t major, uint8_t minor)
+{
+	return major == 1 && minor <= 1;
 }
 
 /* absolute-form = scheme "://" authority path [ "?" query ] (RFC 9112 3.2.2). */
@@ -161,6 +185,8 @@ static bool split_absolute(struct slice target, struct message *request)
 		return false;
 	while (len < rest.len && rest.data[len] != '/' && rest.data[len] != '?')
 		len++;
+	if (len == 0)
+		return false;
 	request->authority = (struct slice) { rest.data, len };
 	/* An empty path stands for "/" (RFC 9110 4.2.3); the writer puts it. */
 	request->target = (struct slice) { rest.data + len, rest.len - len };
@@ -193,6 +219,7 @@ static bool read_request_line(struct cursor *c, const struct h1_limits *limits,
 {
 	struct slice target;
 	const char *space;
+	uint8_t major;
 
 	request->method = take_token(c);
 	request->method_id = method_identify(request->method);
@@ -205,10 +232,10 @@ static bool read_request_line(struct cursor *c, const struct h1_limits *limits,
 	if (target.len > limits->max_uri_bytes)
 		return refuse(fault, 414, "request target too long");
 	c->at = space + 1;
-	if (!read_version(c, &request->minor))
-		return refuse(fault, 505, "HTTP version not supported");
-	if (!skip_crlf(c))
+	if (!read_version(c, &major, &request->minor) || !skip_crlf(c))
 		return refuse(fault, 400, "malformed request line");
+	if (!is_served(major, request->minor))
+		return refuse(fault, 505, "HTTP version not supported");
 	return read_target(target, request, fault);
 }
 
@@ -255,12 +282,14 @@ bool h1_head_read_request(struct slice head, const struct h1_limits *limits,
 static bool read_status_line(struct cursor *c, struct message *response)
 {
 	const char *from;
+	uint8_t major;
 
-	if (!read_version(c, &response->minor) || !skip(c, ' '))
+	if (!read_version(c, &major, &response->minor) || !is_served(major, response->minor) ||
+	    !skip(c, ' '))
 		return false;
 	response->status = 0;
 	for (int i = 0; i < 3; i++) {
-		if (c->at == c->end || *c->at < '0' || *c->at > '9')
+		if (c->at == c->end || !is_digit(*c->at))
 			return false;
 		response->status = (uint16_t)(response->status * 10 + (*c->at++ - '0'));
 	}
@@ -296,5 +325,22 @@ bool h1_head_read_response(struct slice head, const struct h1_limits *limits, bo
 	if (!read_fields(&c, limits, response, fault) || !read_framing(response, fault))
 		return false;
 	settle_response_body(response, to_head);
+	return true;
+}
+
+bool h1_head_read_trailers(
+    struct slice lines, const struct h1_limits *limits, struct message *message)
+{
+	struct cursor c = { lines.data, lines.data + lines.len };
+
+	message->n_fields = 0;
+	message->body = BODY_NONE;
+	while (c.at < c.end) {
+		if (message->n_fields == limits->max_fields ||
+		    message->n_fields == MESSAGE_MAX_FIELDS ||
+		    !read_field(&c, &message->fields[message->n_fields]))
+			return false;
+		message->n_fields++;
+	}
 	return true;
 }

@@ -37,4 +37,8 @@ __attribute__((warn_unused_result)) bool h1_head_read_response(struct slice head
     const struct h1_limits *limits, bool to_head, struct message *response,
     struct h1_fault *fault);
 
+/* Field lines alone, each with its CRLF, as the fields of an empty message. */
+__attribute__((warn_unused_result)) bool h1_head_read_trailers(
+    struct slice lines, const struct h1_limits *limits, struct message *message);
+
 #endif

@@ -1,11 +1,17 @@
 #include "proxy/h1_parser.h"
 
+#include "proxy/h1_grammar.h"
+
+#include <assert.h>
+
 /*
- * Chunk extensions and trailers are read and dropped; a peer that sends more
+ * Chunk extensions are read and dropped, trailers kept; a peer that sends more
  * of them than this is not talking to us.
  */
 enum {
-	EXTRA_BYTES_MAX = 8192
+	EXTRA_BYTES_MAX = 8192,
+	/* Of chunked framing between two pieces of body, its zeros and spaces included. */
+	FRAMING_BYTES_MAX = 2 * EXTRA_BYTES_MAX,
 };
 
 static int on_headers_complete(llhttp_t *llhttp)
@@ -30,16 +36,50 @@ static int on_message_complete(llhttp_t *llhttp)
 	return HPE_PAUSED;
 }
 
-/* Only behind the head: fields of the head are read elsewhere. */
-static int on_extra(llhttp_t *llhttp, const char *at, size_t len)
+/* Fields of the head are read elsewhere; these are behind the body. */
+static bool in_body(const struct h1_parser *parser)
+{
+	return parser->state == H1_STATE_CHUNKED;
+}
+
+static int count_extra(struct h1_parser *parser, size_t len)
+{
+	parser->extra_bytes += len;
+	return parser->extra_bytes > EXTRA_BYTES_MAX ? HPE_USER : 0;
+}
+
+static int on_extension(llhttp_t *llhttp, const char *at, size_t len)
+{
+	(void)at;
+	return count_extra(llhttp->data, len);
+}
+
+static int keep_trailer(struct h1_parser *parser, const char *at, size_t len)
+{
+	if (parser->trailers == NULL || buffer_append(parser->trailers, at, len))
+		return count_extra(parser, len);
+	return HPE_USER;
+}
+
+static int on_trailer(llhttp_t *llhttp, const char *at, size_t len)
 {
 	struct h1_parser *parser = llhttp->data;
 
-	(void)at;
-	if (parser->state != H1_STATE_CHUNKED)
-		return 0;
-	parser->extra_bytes += len;
-	return parser->extra_bytes > EXTRA_BYTES_MAX ? HPE_USER : 0;
+	return in_body(parser) ? keep_trailer(parser, at, len) : 0;
+}
+
+static int on_trailer_name_complete(llhttp_t *llhttp)
+{
+	struct h1_parser *parser = llhttp->data;
+
+	return in_body(parser) ? keep_trailer(parser, ":", 1) : 0;
+}
+
+static int on_trailer_value_complete(llhttp_t *llhttp)
+{
+	struct h1_parser *parser = llhttp->data;
+
+	return in_body(parser) ? keep_trailer(parser, "\r\n", 2) : 0;
 }
 
 static const llhttp_settings_t head_settings = {
@@ -49,10 +89,12 @@ static const llhttp_settings_t head_settings = {
 static const llhttp_settings_t body_settings = {
 	.on_body = on_body,
 	.on_message_complete = on_message_complete,
-	.on_chunk_extension_name = on_extra,
-	.on_chunk_extension_value = on_extra,
-	.on_header_field = on_extra,
-	.on_header_value = on_extra,
+	.on_chunk_extension_name = on_extension,
+	.on_chunk_extension_value = on_extension,
+	.on_header_field = on_trailer,
+	.on_header_field_complete = on_trailer_name_complete,
+	.on_header_value = on_trailer,
+	.on_header_value_complete = on_trailer_value_complete,
 };
 
 static void init(struct h1_parser *parser, llhttp_type_t type, const struct h1_limits *limits)
@@ -66,6 +108,8 @@ static void init(struct h1_parser *parser, llhttp_type_t type, const struct h1_l
 	parser->head_len = 0;
 	parser->remaining = 0;
 	parser->extra_bytes = 0;
+	parser->framing_bytes = 0;
+	parser->trailers = NULL;
 	parser->piece = (struct slice) { 0 };
 	parser->complete = false;
 	parser->fault = (struct h1_fault) { 0 };
@@ -90,32 +134,62 @@ static enum h1_event fail(struct h1_parser *parser, uint16_t status, const char 
 	return H1_FAULT;
 }
 
+/* RFC 9112 2.2: a server ignores at least one empty line before a request. */
+static size_t empty_lines(const struct h1_parser *parser, struct slice input)
+{
+	size_t n = 0;
+
+	if (parser->llhttp.type != HTTP_REQUEST)
+		return 0;
+	while (n + 1 < input.len && input.data[n] == '\r' && input.data[n + 1] == '\n')
+		n += 2;
+	return n;
+}
+
 static bool is_method_so_far(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] < 'A' || s.data[i] > 'Z')
+		if (!h1_is_token(s.data[i]))
 			return false;
 	}
 	return true;
+}
+
+/* "HTTP/" and a number that is not of the versions served. */
+static bool names_other_version(struct slice line)
+{
+	const char *name = memmem(line.data, line.len, "HTTP/", 5);
+	const char *version = name != NULL ? name + 5 : NULL;
+	size_t len = name != NULL ? (size_t)(line.data + line.len - version) : 0;
+
+	if (len < 3 || version[0] < '0' || version[0] > '9' || version[1] != '.')
+		return false;
+	return version[0] != '1' || version[2] > '1';
 }
 
 /*
  * What a client is told where llhttp refuses its head. Only the bytes up to the
  * one that it refused count, so that it is the same however they arrived.
  */
-static enum h1_event fail_head(struct h1_parser *parser, const char *data)
+static enum h1_event fail_head(struct h1_parser *parser, struct slice input)
 {
+	const char *data = input.data;
 	const char *at = llhttp_get_error_pos(&parser->llhttp);
-	struct slice read = { data, (size_t)(at - data) };
+	size_t lead = empty_lines(parser, (struct slice) { data, (size_t)(at - data) });
+	struct slice read = { data + lead, (size_t)(at - data) - lead };
 	bool in_first_line = memchr(read.data, '\n', read.len) == NULL;
 
 	switch (llhttp_get_errno(&parser->llhttp)) {
 	case HPE_INVALID_METHOD:
 		/* It knows a list of them; a well-formed other one is 501. */
-		if (is_method_so_far((struct slice) { data, read.len + 1 }))
+		if (at < data + input.len &&
+		    is_method_so_far((struct slice) { read.data, read.len + 1 }))
 			return fail(parser, 501, "method not implemented");
 		return fail(parser, 400, "malformed request line");
 	case HPE_INVALID_VERSION:
+		if (!names_other_version(read))
+			return fail(parser, 400, "malformed request line");
+		return fail(parser, 505, "HTTP version not supported");
 	case HPE_PAUSED_H2_UPGRADE: return fail(parser, 505, "HTTP version not supported");
 	case HPE_INVALID_TRANSFER_ENCODING:
 		return fail(parser, 400, "malformed Transfer-Encoding");
@@ -149,7 +223,8 @@ static enum h1_event finish_head(
 		parser->state = H1_STATE_CHUNKED;
 		parser->llhttp.settings = (void *)&body_settings;
 		llhttp_resume(&parser->llhttp);
-	} else if (parser->llhttp.type == HTTP_RESPONSE) {
+	} else if (parser->llhttp.type == HTTP_RESPONSE &&
+		   message_find(message, FIELD_TRANSFER_ENCODING) == NULL) {
 		parser->state = H1_STATE_TO_EOF;
 	} else {
 		return fail(parser, 400, "unclear message framing");
@@ -157,16 +232,15 @@ static enum h1_event finish_head(
 	return H1_HEAD;
 }
 
-/* RFC 9112 2.2: a server ignores at least one empty line before a request. */
-static size_t empty_lines(const struct h1_parser *parser, struct slice input)
+/* A request line that does not end is a target that is too long (RFC 9112 3). */
+static enum h1_event fail_long_head(struct h1_parser *parser, struct slice head)
 {
-	size_t n = 0;
+	size_t lead = empty_lines(parser, head);
 
-	if (parser->llhttp.type != HTTP_REQUEST)
-		return 0;
-	while (n + 1 < input.len && input.data[n] == '\r' && input.data[n + 1] == '\n')
-		n += 2;
-	return n;
+	if (parser->llhttp.type == HTTP_REQUEST && lead < head.len &&
+	    memchr(head.data + lead, '\n', head.len - lead) == NULL)
+		return fail(parser, 414, "request target too long");
+	return fail(parser, 431, "header section too large");
 }
 
 static enum h1_event read_head(
@@ -186,13 +260,13 @@ static enum h1_event read_head(
 			parser->head_len =
 			    (size_t)(llhttp_get_error_pos(&parser->llhttp) - input.data);
 		} else if (result != HPE_OK) {
-			return fail_head(parser, input.data);
+			return fail_head(parser, input);
 		}
 		parser->seen = len;
 	}
 	if (parser->head_len == 0) {
 		if (input.len >= parser->limits->max_head_bytes)
-			return fail(parser, 431, "header section too large");
+			return fail_long_head(parser, (struct slice) { input.data, len });
 		return H1_NEED_MORE;
 	}
 	lead = empty_lines(parser, input);
@@ -201,23 +275,45 @@ static enum h1_event read_head(
 	    parser, (struct slice) { input.data + lead, parser->head_len - lead }, message);
 }
 
+uint64_t h1_parser_body_left(const struct h1_parser *parser)
+{
+	return parser->state == H1_STATE_LENGTH ? parser->remaining : 0;
+}
+
+void h1_parser_body_passed(struct h1_parser *parser, uint64_t n)
+{
+	assert(parser->state == H1_STATE_LENGTH && n <= parser->remaining);
+	parser->remaining -= n;
+	if (parser->remaining == 0)
+		parser->state = H1_STATE_LAST;
+}
+
 static enum h1_event read_counted(
     struct h1_parser *parser, struct slice input, size_t *used, struct slice *data)
 {
 	size_t n = input.len;
 
+	if (n == 0)
+		return H1_NEED_MORE;
 	if (parser->state == H1_STATE_LENGTH) {
 		if (n > parser->remaining)
 			n = (size_t)parser->remaining;
-		parser->remaining -= n;
-		if (parser->remaining == 0)
-			parser->state = H1_STATE_LAST;
+		h1_parser_body_passed(parser, n);
 	}
-	if (n == 0)
-		return H1_NEED_MORE;
 	*data = (struct slice) { input.data, n };
 	*used = n;
 	return H1_DATA;
+}
+
+static enum h1_event fail_extra(struct h1_parser *parser)
+{
+	return fail(parser, 400, "too many bytes of chunk extensions or trailers");
+}
+
+static bool count_framing(struct h1_parser *parser, size_t n)
+{
+	parser->framing_bytes += n;
+	return parser->framing_bytes <= FRAMING_BYTES_MAX;
 }
 
 static enum h1_event read_chunked(
@@ -231,19 +327,22 @@ static enum h1_event read_chunked(
 	result = llhttp_execute(&parser->llhttp, input.data, input.len);
 	if (result == HPE_OK) {
 		*used = input.len;
-		return H1_NEED_MORE;
+		return count_framing(parser, *used) ? H1_NEED_MORE : fail_extra(parser);
 	}
 	if (result == HPE_USER)
-		return fail(parser, 400, "too many bytes of chunk extensions or trailers");
+		return fail_extra(parser);
 	/* Both pauses and, behind a message that asked for it, the upgrade's. */
 	if (result != HPE_PAUSED && !(result == HPE_PAUSED_UPGRADE && parser->complete))
 		return fail(parser, 400, "malformed chunked body");
 	*used = (size_t)(llhttp_get_error_pos(&parser->llhttp) - input.data);
+	if (!count_framing(parser, *used - parser->piece.len))
+		return fail_extra(parser);
 	if (parser->complete) {
 		parser->state = H1_STATE_DONE;
 		return H1_END;
 	}
 	llhttp_resume(&parser->llhttp);
+	parser->framing_bytes = 0;
 	*data = parser->piece;
 	return H1_DATA;
 }
@@ -262,6 +361,20 @@ enum h1_event h1_parser_next(struct h1_parser *parser, struct slice input,
 	case H1_STATE_FAULTY: return H1_FAULT;
 	}
 	return H1_FAULT;
+}
+
+void h1_parser_keep_trailers(struct h1_parser *parser, struct buffer *trailers)
+{
+	parser->trailers = trailers;
+}
+
+bool h1_parser_trailers(const struct h1_parser *parser, struct message *message)
+{
+	struct slice lines = { 0 };
+
+	if (parser->trailers != NULL && buffer_len(parser->trailers) > 0)
+		lines = buffer_slice(parser->trailers);
+	return h1_head_read_trailers(lines, parser->limits, message);
 }
 
 bool h1_parser_eof(struct h1_parser *parser)

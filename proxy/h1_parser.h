@@ -16,6 +16,7 @@
 #ifndef PROXY_H1_PARSER_H
 #define PROXY_H1_PARSER_H
 
+#include "base/buffer.h"
 #include "proxy/h1_head.h"
 
 #include <llhttp.h>
@@ -43,12 +44,14 @@ struct h1_parser {
 	enum h1_state state;
 	bool to_head; /* the response answers a HEAD */
 	const struct h1_limits *limits;
-	size_t seen;        /* bytes of the head that llhttp has had */
-	size_t head_len;    /* once llhttp found its end */
-	uint64_t remaining; /* of a body of known length */
-	size_t extra_bytes; /* chunk extensions and trailers, which are capped */
-	struct slice piece; /* the last body bytes llhttp reported */
-	bool complete;      /* llhttp reported the end of the message */
+	size_t seen;             /* bytes of the head that llhttp has had */
+	size_t head_len;         /* once llhttp found its end */
+	uint64_t remaining;      /* of a body of known length */
+	size_t extra_bytes;      /* chunk extensions and trailers, which are capped */
+	size_t framing_bytes;    /* of chunked framing, since the last piece of body */
+	struct buffer *trailers; /* where trailer fields are kept; NULL: dropped */
+	struct slice piece;      /* the last body bytes llhttp reported */
+	bool complete;           /* llhttp reported the end of the message */
 	struct h1_fault fault;
 };
 
@@ -56,6 +59,19 @@ struct h1_parser {
 void h1_parser_init_request(struct h1_parser *parser, const struct h1_limits *limits);
 void h1_parser_init_response(
     struct h1_parser *parser, const struct h1_limits *limits, bool to_head);
+
+/*
+ * Where the trailer fields of a chunked body go (RFC 9112 7.1.2). The buffer is
+ * the caller's, empty, and must outlive the message.
+ */
+void h1_parser_keep_trailers(struct h1_parser *parser, struct buffer *trailers);
+
+/*
+ * After H1_END: the trailer fields, as the fields of an otherwise empty message
+ * that points into the buffer. False where they are malformed.
+ */
+__attribute__((warn_unused_result)) bool h1_parser_trailers(
+    const struct h1_parser *parser, struct message *message);
 
 /*
  * The next event of the input. Until H1_HEAD nothing is used (*used is 0): give
@@ -68,6 +84,13 @@ __attribute__((warn_unused_result)) enum h1_event h1_parser_next(struct h1_parse
 
 /* The peer has closed: true where that ends the message properly. */
 __attribute__((warn_unused_result)) bool h1_parser_eof(struct h1_parser *parser);
+
+/*
+ * How many bytes of a body of known length are still to come; they may go
+ * elsewhere unread, if the parser is told how many did.
+ */
+uint64_t h1_parser_body_left(const struct h1_parser *parser);
+void h1_parser_body_passed(struct h1_parser *parser, uint64_t n);
 
 /* A byte of the message has been seen. */
 bool h1_parser_begun(const struct h1_parser *parser);

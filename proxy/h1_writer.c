@@ -71,21 +71,35 @@ static char *put_fields(char *at, const struct message *message)
 	return at;
 }
 
+/* What is said to this hop alone is nominated in Connection (RFC 9110 7.6.1). */
+static char *put_hop_fields(char *at, const struct request_context *context)
+{
+	if (context->upgrade.len > 0) {
+		at = put_field(at, SLICE("Upgrade"), context->upgrade);
+		at = PUT_LITERAL(at, "Connection: Upgrade\r\n");
+	}
+	if (context->accepts_trailers)
+		at = PUT_LITERAL(at, "TE: trailers\r\nConnection: TE\r\n");
+	return at;
+}
+
 bool h1_write_request_head(
     struct buffer *out, const struct message *request, const struct request_context *context)
 {
 	char *at, *from;
 
-	if (!buffer_reserve(out, fields_bytes(request) + request->method.len +
-				     2 * request->authority.len + request->target.len +
-				     context->client_host.len + context->proto.len +
-				     context->request_id.len + OWN_BYTES_MAX))
+	if (!buffer_reserve(
+		out, fields_bytes(request) + request->method.len + 2 * request->authority.len +
+			 request->target.len + context->client_host.len + context->proto.len +
+			 context->request_id.len + context->upgrade.len + OWN_BYTES_MAX))
 		return false;
 	from = at = out->data + out->end;
 	at = put(at, request->method);
 	*at++ = ' ';
 	/* An absolute-form target may come without a path (RFC 9110 4.2.3). */
-	if (request->target.len == 0 || request->target.data[0] == '?')
+	if (request->target.len == 0 && request->method_id == METHOD_OPTIONS)
+		*at++ = '*'; /* RFC 9112 3.2.4 */
+	else if (request->target.len == 0 || request->target.data[0] == '?')
 		*at++ = '/';
 	at = put(at, request->target);
 	at = PUT_LITERAL(at, " HTTP/1.1\r\n");
@@ -99,6 +113,7 @@ bool h1_write_request_head(
 	if (request->authority.len > 0)
 		at = put_field(at, SLICE("X-Forwarded-Host"), request->authority);
 	at = put_field(at, SLICE("X-Request-Id"), context->request_id);
+	at = put_hop_fields(at, context);
 	if (request->body == BODY_LENGTH)
 		at = put_length(at, request->content_length);
 	else if (request->body == BODY_STREAM)
@@ -130,7 +145,10 @@ static char *put_framing(
 	case FRAMING_CHUNKED: at = PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n"); break;
 	case FRAMING_CLOSE: break;
 	}
-	if (context->close)
+	if (context->upgrade.len > 0) {
+		at = put_field(at, SLICE("Upgrade"), context->upgrade);
+		at = PUT_LITERAL(at, "Connection: Upgrade\r\n");
+	} else if (context->close)
 		at = PUT_LITERAL(at, "Connection: close\r\n");
 	else if (context->keep_alive)
 		at = PUT_LITERAL(at, "Connection: keep-alive\r\n");
@@ -140,11 +158,12 @@ static char *put_framing(
 bool h1_write_response_head(
     struct buffer *out, const struct message *response, const struct response_context *context)
 {
+	const struct field *date;
 	char *at, *from;
 
 	if (!buffer_reserve(out, fields_bytes(response) + response->reason.len +
 				     context->date.len + context->issue_cookie.len +
-				     OWN_BYTES_MAX))
+				     context->upgrade.len + OWN_BYTES_MAX))
 		return false;
 	from = at = out->data + out->end;
 	at = put_status_line(at, response->status, response->reason);
@@ -152,7 +171,8 @@ bool h1_write_response_head(
 	at = PUT_LITERAL(at, "Via: 1.");
 	*at++ = (char)('0' + response->minor);
 	at = PUT_LITERAL(at, " weir\r\n");
-	if (context->date.len > 0 && message_find(response, FIELD_DATE) == NULL)
+	date = message_find(response, FIELD_DATE);
+	if (context->date.len > 0 && (date == NULL || date->drop))
 		at = put_field(at, SLICE("Date"), context->date);
 	if (context->issue_cookie.len > 0)
 		at = put_field(at, SLICE("Set-Cookie"), context->issue_cookie);
@@ -182,7 +202,7 @@ size_t h1_chunk_head(char out[H1_CHUNK_HEAD_MAX], size_t n)
 	size_t len = 1;
 	size_t total;
 
-	while (n >> (4 * len) != 0 && len < 16)
+	while (len < 16 && n >> (4 * len) != 0)
 		len++;
 	total = len;
 	while (len > 0) {
@@ -194,11 +214,27 @@ size_t h1_chunk_head(char out[H1_CHUNK_HEAD_MAX], size_t n)
 	return total;
 }
 
+bool h1_write_last_chunk(struct buffer *out, const struct message *trailers)
+{
+	char *at, *from;
+
+	if (!buffer_reserve(out, fields_bytes(trailers) + OWN_BYTES_MAX))
+		return false;
+	from = at = out->data + out->end;
+	at = PUT_LITERAL(at, "0\r\n");
+	at = put_fields(at, trailers);
+	at = PUT_LITERAL(at, "\r\n");
+	buffer_added(out, (size_t)(at - from));
+	return true;
+}
+
 const char *h1_reason_phrase(uint16_t status)
 {
 	switch (status) {
+	case 200: return "OK";
 	case 400: return "Bad Request";
 	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
 	case 408: return "Request Timeout";
 	case 414: return "URI Too Long";
 	case 431: return "Request Header Fields Too Large";

@@ -16,6 +16,8 @@ struct request_context {
 	struct slice client_host; /* "192.0.2.7", for X-Forwarded-For */
 	struct slice proto;       /* "http", for X-Forwarded-Proto */
 	struct slice request_id;  /* for X-Request-Id */
+	bool accepts_trailers;    /* say TE: trailers */
+	struct slice upgrade;     /* protocols to ask for; may be empty */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_request_head(
@@ -35,6 +37,7 @@ struct response_context {
 	bool keep_alive;           /* say Connection: keep-alive, to HTTP/1.0 */
 	struct slice date;         /* for a response without one; may be empty */
 	struct slice issue_cookie; /* a Set-Cookie value to add; may be empty */
+	struct slice upgrade;      /* with 101: the protocol it changes to */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_response_head(
@@ -51,6 +54,10 @@ enum {
 size_t h1_chunk_head(char out[H1_CHUNK_HEAD_MAX], size_t n);
 
 #define H1_LAST_CHUNK "0\r\n\r\n"
+
+/* The last chunk with the trailer fields that are not dropped (RFC 9112 7.1.2). */
+__attribute__((warn_unused_result)) bool h1_write_last_chunk(
+    struct buffer *out, const struct message *trailers);
 
 /* What weir itself answers where nothing else can. */
 struct local_answer {

@@ -1,5 +1,7 @@
 #include "proxy/headers.h"
 
+#include <stdio.h>
+
 /* A list of more options is an attack on whoever walks it for every field. */
 enum {
 	CONNECTION_OPTIONS_MAX = 32
@@ -26,6 +28,8 @@ static bool apply_connection(struct message *message, const struct field *field,
 			options->close = true;
 		else if (slice_equal_nocase(option, SLICE("keep-alive")))
 			options->keep_alive = true;
+		else if (slice_equal_nocase(option, SLICE("upgrade")))
+			options->upgrade = true;
 		else
 			drop_named(message, option);
 	}
@@ -58,9 +62,9 @@ bool headers_strip_hop_by_hop(
 		case FIELD_PROXY_AUTHORIZATION:
 		case FIELD_PROXY_CONNECTION:
 		case FIELD_TE:
-		case FIELD_TRAILER:
 		case FIELD_TRANSFER_ENCODING:
 		case FIELD_UPGRADE: field->drop = true; break;
+		case FIELD_TRAILER: field->drop |= message->body != BODY_STREAM; break;
 		default: break;
 		}
 	}
@@ -85,6 +89,14 @@ void headers_strip_replaced(struct message *request)
 	}
 }
 
+void headers_drop(struct message *message, enum field_id id)
+{
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		if (message->fields[i].id == id)
+			message->fields[i].drop = true;
+	}
+}
+
 bool headers_request_id_is_sane(struct slice id)
 {
 	if (id.len == 0 || id.len > REQUEST_ID_MAX)
@@ -100,6 +112,107 @@ bool headers_expects_continue(const struct message *request)
 {
 	const struct field *expect = message_find(request, FIELD_EXPECT);
 
-	return request->minor > 0 && expect != NULL &&
+	return request->minor > 0 && expect != NULL && !expect->drop &&
 	       slice_equal_nocase(expect->value, SLICE("100-continue"));
+}
+
+/* Whether a list field (any of that id) has this element. */
+static bool has_element(const struct message *message, enum field_id id, struct slice wanted)
+{
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		struct slice rest = message->fields[i].value;
+		struct slice element;
+
+		while (message->fields[i].id == id && slice_next_element(&rest, &element)) {
+			if (slice_equal_nocase(element, wanted))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool headers_accept_trailers(const struct message *request)
+{
+	return request->minor > 0 && has_element(request, FIELD_TE, SLICE("trailers"));
+}
+
+static bool may_trail(const struct field *field)
+{
+	static const struct slice never[] = {
+		{ "authorization", 13 },
+		{ "cache-control", 13 },
+		{ "content-encoding", 16 },
+		{ "content-range", 13 },
+		{ "content-type", 12 },
+		{ "range", 5 },
+		{ "www-authenticate", 16 },
+	};
+
+	if (field->id != FIELD_OTHER && field->id != FIELD_DATE)
+		return false;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (slice_equal_nocase(field->name, never[i]))
+			return false;
+	}
+	return true;
+}
+
+void headers_strip_trailers(struct message *trailers)
+{
+	for (uint32_t i = 0; i < trailers->n_fields; i++)
+		trailers->fields[i].drop = !may_trail(&trailers->fields[i]);
+}
+
+/* "h2c", "HTTP/2.0", "TLS/1.0": the connection would carry requests unseen. */
+static bool is_other_http(struct slice protocol)
+{
+	static const struct slice names[] = { { "h2c", 3 }, { "http", 4 }, { "tls", 3 } };
+	const char *slash = memchr(protocol.data, '/', protocol.len);
+	struct slice name = protocol;
+
+	if (slash != NULL)
+		name.len = (size_t)(slash - protocol.data);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (slice_equal_nocase(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+struct slice headers_upgrade(
+    const struct message *request, const struct connection_options *options)
+{
+	const struct field *upgrade = message_find(request, FIELD_UPGRADE);
+	struct slice rest, protocol;
+
+	if (!options->upgrade || upgrade == NULL || request->minor == 0 ||
+	    request->body != BODY_NONE)
+		return (struct slice) { 0 };
+	rest = upgrade->value;
+	while (slice_next_element(&rest, &protocol)) {
+		if (is_other_http(protocol))
+			return (struct slice) { 0 };
+	}
+	return upgrade->value;
+}
+
+bool headers_count_forward(struct message *request, char digits[MAX_FORWARDS_DIGITS])
+{
+	struct field *field = NULL;
+	uint64_t n;
+	int len;
+
+	if (request->method_id != METHOD_OPTIONS && request->method_id != METHOD_TRACE)
+		return true;
+	for (uint32_t i = 0; i < request->n_fields && field == NULL; i++) {
+		if (request->fields[i].id == FIELD_MAX_FORWARDS)
+			field = &request->fields[i];
+	}
+	if (field == NULL || !slice_to_u64(field->value, &n))
+		return true;
+	if (n == 0)
+		return false;
+	len = snprintf(digits, MAX_FORWARDS_DIGITS, "%llu", (unsigned long long)n - 1);
+	field->value = (struct slice) { digits, (size_t)len };
+	return true;
 }

@@ -13,6 +13,7 @@
 struct connection_options {
 	bool close;
 	bool keep_alive; /* how HTTP/1.0 asks for persistence */
+	bool upgrade;    /* the Upgrade field is meant (RFC 9110 7.8) */
 };
 
 /*
@@ -30,11 +31,40 @@ __attribute__((warn_unused_result)) bool headers_strip_hop_by_hop(
  */
 void headers_strip_replaced(struct message *request);
 
+/* The client takes trailer fields: TE: trailers (RFC 9110 10.1.4). */
+bool headers_accept_trailers(const struct message *request);
+
+/*
+ * Marks the trailer fields that must not come behind a body: framing, routing,
+ * credentials, what says how to read the content (RFC 9110 6.5.1).
+ */
+void headers_strip_trailers(struct message *trailers);
+
+/*
+ * The protocols a client asks to change to, or an empty slice: where it does not
+ * ask, or where it asks for another HTTP, which would bypass everything here.
+ */
+struct slice headers_upgrade(
+    const struct message *request, const struct connection_options *options);
+
+/*
+ * Max-Forwards of OPTIONS and TRACE (RFC 9110 7.6.2): false where it is used up
+ * and the request ends here; else it is counted down, in `digits`.
+ */
+enum {
+	MAX_FORWARDS_DIGITS = 24
+};
+__attribute__((warn_unused_result)) bool headers_count_forward(
+    struct message *request, char digits[MAX_FORWARDS_DIGITS]);
+
 /* A request id to keep: visible ASCII, not longer than REQUEST_ID_MAX. */
 enum {
 	REQUEST_ID_MAX = 128
 };
 bool headers_request_id_is_sane(struct slice id);
+
+/* Marks every field of that id. */
+void headers_drop(struct message *message, enum field_id id);
 
 /* The client waits for a 100 before it sends its body. */
 bool headers_expects_continue(const struct message *request);

@@ -19,6 +19,10 @@ static void init_for_request(struct relay *relay)
 		.max_uri_bytes = conf->max_uri_bytes,
 	};
 	h1_parser_init_request(&relay->request_parser, &relay->request_limits);
+	h1_parser_keep_trailers(&relay->request_parser, &relay->request_trailers);
+	buffer_reset(&relay->request_trailers, 0);
+	buffer_reset(&relay->response_trailers, 0);
+	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, true, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
@@ -29,6 +33,12 @@ static void init_for_request(struct relay *relay)
 	relay->has_arm = false;
 	relay->head_timed = false;
 	relay->chunked_to_server = false;
+	relay->tunnel = false;
+	relay->pipe = NULL;
+	relay->server_eof = false;
+	relay->told_client = false;
+	relay->told_server = false;
+	relay->asks_upgrade = false;
 	relay->refusal = 0;
 	relay->n_interim = 0;
 	relay->request_id_len = 0;
@@ -49,6 +59,9 @@ static struct relay *relay_new(struct worker *worker)
 	relay->worker = worker;
 	buffer_init(&relay->from_client, QUEUE_CAP);
 	buffer_init(&relay->from_server, QUEUE_CAP);
+	buffer_init(&relay->request_trailers, QUEUE_CAP);
+	buffer_init(&relay->response_trailers, QUEUE_CAP);
+	buffer_init(&relay->arena, QUEUE_CAP);
 	sendq_init(&relay->to_server, QUEUE_CAP, RELAY_REPLAY_BYTES);
 	sendq_init(&relay->to_client, QUEUE_CAP, 0);
 	return relay;
@@ -58,6 +71,9 @@ static void relay_free(struct relay *relay)
 {
 	buffer_done(&relay->from_client);
 	buffer_done(&relay->from_server);
+	buffer_done(&relay->request_trailers);
+	buffer_done(&relay->response_trailers);
+	buffer_done(&relay->arena);
 	sendq_done(&relay->to_server);
 	sendq_done(&relay->to_client);
 	free(relay);
@@ -86,6 +102,9 @@ static void give_back(struct relay *relay)
 
 	buffer_reset(&relay->from_client, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
+	buffer_reset(&relay->request_trailers, 0);
+	buffer_reset(&relay->response_trailers, 0);
+	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, false, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
 	relay->client = NULL;
@@ -105,19 +124,48 @@ void relay_trim_spares(struct worker *worker, uint32_t keep)
 	}
 }
 
+void relay_expect_response(struct relay *relay)
+{
+	h1_parser_init_response(&relay->response_parser, &relay->response_limits,
+	    relay->exchange.method == METHOD_HEAD);
+	h1_parser_keep_trailers(&relay->response_parser, &relay->response_trailers);
+}
+
+bool relay_write_last_chunk(
+    struct relay *relay, const struct h1_parser *parser, struct sendq *q)
+{
+	struct message *trailers = &relay->worker->message;
+
+	if (buffer_len(parser->trailers) == 0)
+		return sendq_copy(q, SLICE(H1_LAST_CHUNK));
+	/* What llhttp lets pass and the RFC does not is left behind. */
+	if (!h1_parser_trailers(parser, trailers))
+		trailers->n_fields = 0;
+	headers_strip_trailers(trailers);
+	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
+	return h1_write_last_chunk(&relay->arena, trailers) &&
+	       sendq_copy(q, buffer_slice(&relay->arena));
+}
+
 bool relay_reads_client(const struct relay *relay)
 {
 	if (relay->client->eof)
 		return false;
 	/* What follows a whole request is the next one's, and waits its turn. */
-	if (relay->exchange.request == REQUEST_DONE)
+	if (relay->exchange.request == REQUEST_DONE && !relay->tunnel)
 		return buffer_len(&relay->from_client) < WORKER_READ_BYTES;
 	return relay->to_server.pending == 0;
 }
 
+/* Bytes wait for the client to take them. */
+static bool client_lags(const struct relay *relay)
+{
+	return relay->to_client.pending > 0 || relay->pipe != NULL;
+}
+
 bool relay_reads_server(const struct relay *relay)
 {
-	return relay->to_client.pending == 0;
+	return !client_lags(relay) && !relay->server_eof;
 }
 
 static bool write_queue(struct transport *transport, struct sendq *q, uint64_t *written)
@@ -156,6 +204,50 @@ static void flush_to_server(struct relay *relay)
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 }
 
+bool relay_can_splice(const struct relay *relay)
+{
+	return !relay->tunnel && relay->exchange.framing == FRAMING_LENGTH &&
+	       relay->exchange.response == RESPONSE_BODY &&
+	       h1_parser_body_left(&relay->response_parser) >= PIPE_WORTH_BYTES &&
+	       buffer_len(&relay->from_server) == 0;
+}
+
+enum io_result relay_splice(struct relay *relay, struct pipe *pipe)
+{
+	uint64_t left = h1_parser_body_left(&relay->response_parser);
+	size_t most = left < PIPE_SIZE_BYTES ? (size_t)left : PIPE_SIZE_BYTES;
+	enum io_result result;
+
+	assert(relay->pipe == NULL);
+	result = pipe_fill(pipe, &relay->server->transport, most);
+	if (result != IO_DONE) {
+		pipe_put(&relay->worker->pipes, pipe);
+		return result;
+	}
+	relay->pipe = pipe;
+	h1_parser_body_passed(&relay->response_parser, pipe->n);
+	return IO_DONE;
+}
+
+static void drop_pipe(struct relay *relay)
+{
+	if (relay->pipe != NULL)
+		pipe_put(&relay->worker->pipes, relay->pipe);
+	relay->pipe = NULL;
+}
+
+static void drain_pipe(struct relay *relay)
+{
+	switch (pipe_drain(relay->pipe, &relay->client->transport)) {
+	case IO_DONE:
+		if (relay->pipe->n == 0)
+			drop_pipe(relay);
+		break;
+	case IO_AGAIN: break;
+	default: relay_client_lost(relay, CLOSE_BY_CLIENT); break;
+	}
+}
+
 static void flush_to_client(struct relay *relay)
 {
 	struct sendq *q = &relay->to_client;
@@ -167,6 +259,8 @@ static void flush_to_client(struct relay *relay)
 		relay_client_lost(relay, CLOSE_BY_CLIENT);
 	else if (!sendq_keep(q))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
+	else if (q->pending == 0 && relay->pipe != NULL)
+		drain_pipe(relay);
 }
 
 static void consume_input(struct relay *relay)
@@ -177,7 +271,7 @@ static void consume_input(struct relay *relay)
 	relay->server_used = 0;
 }
 
-static void record(struct relay *relay)
+void relay_record(struct relay *relay)
 {
 	struct exchange *ex = &relay->exchange;
 	struct route_live *live;
@@ -186,6 +280,7 @@ static void record(struct relay *relay)
 
 	if (!relay->has_arm)
 		return;
+	relay->has_arm = false;
 	live = relay->route->live;
 	if (relay->unseen_class.n > 0 && path_class_deserves_slot(ex->outcome.status))
 		ex->outcome.path_class =
@@ -213,7 +308,8 @@ void relay_release_server(struct relay *relay, bool reusable)
 /* The exchange is over: counted, and nothing of it remains but the client. */
 static void finish(struct relay *relay)
 {
-	record(relay);
+	relay_record(relay);
+	drop_pipe(relay);
 	relay_release_server(relay, false);
 	if (relay->view != NULL)
 		worker_view_unref(relay->view);
@@ -253,13 +349,19 @@ static enum settled settle(struct relay *relay)
 		end_with_client(relay, relay->lost_reason);
 		return SETTLED_GONE;
 	}
+	if (relay->tunnel) {
+		if (!relay_tunnel_is_over(relay))
+			return SETTLED_WAITS;
+		end_with_client(relay, CLOSE_DONE);
+		return SETTLED_GONE;
+	}
 	if (!exchange_is_over(ex, relay->server != NULL && !relay->server_deaf))
 		return SETTLED_WAITS;
 	if (ex->response == RESPONSE_BROKEN) {
 		end_with_client(relay, CLOSE_CUT);
 		return SETTLED_GONE;
 	}
-	if (relay->to_client.pending > 0)
+	if (client_lags(relay))
 		return SETTLED_WAITS;
 	persists = ex->client_persists;
 	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
@@ -293,16 +395,17 @@ static bool watch_both(struct relay *relay)
 	if (server != NULL && server->state == SERVER_BUSY &&
 	    !watch(&server->transport, relay_reads_server(relay), relay->to_server.pending > 0))
 		return false;
-	return watch(
-	    &relay->client->transport, relay_reads_client(relay), relay->to_client.pending > 0);
+	return watch(&relay->client->transport, relay_reads_client(relay), client_lags(relay));
 }
 
 static uint32_t client_patience_ms(const struct relay *relay)
 {
 	const struct listen_conf *conf = &relay->client->acceptor->conf;
 
-	if (relay->to_client.pending > 0)
+	if (client_lags(relay))
 		return conf->write_timeout_ms;
+	if (relay->tunnel)
+		return relay->upstream->conf->tunnel_timeout_ms;
 	if (relay->exchange.request == REQUEST_BODY && relay->to_server.pending == 0)
 		return conf->body_timeout_ms;
 	return 0;
@@ -316,7 +419,7 @@ static uint32_t server_patience_ms(const struct relay *relay)
 		return conf->connect_timeout_ms;
 	if (relay->to_server.pending > 0)
 		return conf->write_timeout_ms;
-	if (relay->exchange.request != REQUEST_DONE || relay->to_client.pending > 0)
+	if (relay->exchange.request != REQUEST_DONE || client_lags(relay) || relay->tunnel)
 		return 0;
 	return relay->exchange.response == RESPONSE_WAITING ? conf->response_timeout_ms
 							    : conf->body_timeout_ms;

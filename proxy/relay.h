@@ -18,6 +18,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/h1_parser.h"
+#include "proxy/pipe.h"
 #include "proxy/sendq.h"
 #include "proxy/server_conn.h"
 
@@ -46,6 +47,7 @@ struct relay {
 	struct buffer from_client; /* read, not used yet */
 	struct buffer from_server;
 	struct sendq to_server;
+	struct pipe *pipe; /* behind to_client: a large body's bytes; NULL: none */
 	struct sendq to_client;
 
 	size_t client_used; /* of from_client: to be consumed after the flush */
@@ -56,6 +58,10 @@ struct relay {
 	bool server_deaf; /* writing to it failed; its answer may still come */
 	bool has_arm;     /* an arm was chosen: the outcome is counted */
 	bool chunked_to_server;
+	bool tunnel;      /* upgraded: bytes pass both ways unread */
+	bool server_eof;  /* of a tunnel: the server will send no more */
+	bool told_client; /* of a tunnel: our side to the client is closed */
+	bool told_server;
 	uint16_t refusal; /* status that weir answers once the request is read */
 	const char *refusal_reason;
 	unsigned n_interim;
@@ -65,6 +71,10 @@ struct relay {
 	size_t request_id_len;
 	char issue_cookie[RELAY_COOKIE_MAX];
 	size_t issue_cookie_len;
+	bool asks_upgrade;
+	struct buffer request_trailers;
+	struct buffer response_trailers;
+	struct buffer arena; /* bytes written for one head or trailer section */
 };
 
 /* A fresh one for the client's next request; NULL when out of memory. */
@@ -101,6 +111,13 @@ void relay_answer(struct relay *relay, uint16_t status, const char *reason);
  */
 void relay_run(struct relay *relay);
 
+/*
+ * Whether the response body's next bytes can go through a pipe, and their move
+ * into it: as a read from the server.
+ */
+bool relay_can_splice(const struct relay *relay);
+enum io_result relay_splice(struct relay *relay, struct pipe *pipe);
+
 /* Whether to read from that side now. */
 bool relay_reads_client(const struct relay *relay);
 bool relay_reads_server(const struct relay *relay);
@@ -112,6 +129,23 @@ void relay_begin(struct relay *relay, struct message *request);
 
 /* Connects to a server of the relay's upstream; fresh: not one from the pool. */
 void relay_connect(struct relay *relay, bool fresh);
+
+/* The next response head is awaited. */
+void relay_expect_response(struct relay *relay);
+
+/* The end of a chunked body, with the trailer fields that may go on. */
+__attribute__((warn_unused_result)) bool relay_write_last_chunk(
+    struct relay *relay, const struct h1_parser *parser, struct sendq *q);
+
+/* Counts the outcome, once. */
+void relay_record(struct relay *relay);
+
+/* The server has answered 101: from here on bytes pass as they are. */
+__attribute__((warn_unused_result)) bool relay_open_tunnel(
+    struct relay *relay, const struct message *answer);
+
+/* Passes on that a side has closed. True where the tunnel is at its end. */
+__attribute__((warn_unused_result)) bool relay_tunnel_is_over(struct relay *relay);
 
 /* Ends the work with the server's connection: into the pool if it can be reused. */
 void relay_release_server(struct relay *relay, bool reusable);

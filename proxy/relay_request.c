@@ -96,20 +96,23 @@ static bool choose_route(struct relay *relay, const struct message *request)
 	return true;
 }
 
-static bool write_head(struct relay *relay, const struct message *request)
+static bool write_head(struct relay *relay, const struct message *request,
+    const struct connection_options *options)
 {
 	struct sendq *q = &relay->to_server;
-	size_t before = q->held.end;
 	struct request_context context = {
 		.client_host = client_host(relay->client),
 		.proto = SLICE("http"),
 		.request_id = request_id(relay),
+		.accepts_trailers = headers_accept_trailers(request),
+		.upgrade = headers_upgrade(request, options),
 	};
 
+	relay->asks_upgrade = context.upgrade.len > 0;
 	relay->chunked_to_server = request->body == BODY_STREAM;
 	if (!h1_write_request_head(&q->held, request, &context))
 		return false;
-	sendq_written(q, before);
+	sendq_written(q);
 	return true;
 }
 
@@ -117,6 +120,7 @@ void relay_begin(struct relay *relay, struct message *request)
 {
 	struct client *client = relay->client;
 	struct connection_options options;
+	char max_forwards[MAX_FORWARDS_DIGITS];
 	struct h1_fault fault;
 
 	settle_request_id(relay, request);
@@ -133,8 +137,13 @@ void relay_begin(struct relay *relay, struct message *request)
 		refuse(relay, 404, "no route matches this host and path");
 		return;
 	}
+	if (!headers_count_forward(request, max_forwards)) {
+		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 405,
+		    "Max-Forwards ends here, at weir");
+		return;
+	}
 	headers_strip_replaced(request);
-	if (!write_head(relay, request)) {
+	if (!write_head(relay, request, &options)) {
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 		return;
 	}
@@ -158,8 +167,7 @@ void relay_connect(struct relay *relay, bool fresh)
 		.max_head_bytes = relay->upstream->conf->max_head_bytes,
 		.max_fields = relay->upstream->conf->max_fields,
 	};
-	h1_parser_init_response(&relay->response_parser, &relay->response_limits,
-	    relay->exchange.method == METHOD_HEAD);
+	relay_expect_response(relay);
 	relay->server = server_conn_get(
 	    relay->worker, (struct server *)(uintptr_t)next_server(relay), relay, fresh);
 	if (relay->server == NULL)
@@ -195,7 +203,7 @@ static void on_end(struct relay *relay)
 {
 	exchange_request_end(&relay->exchange);
 	if (body_is_wanted(relay) && relay->chunked_to_server &&
-	    !sendq_copy(&relay->to_server, SLICE(H1_LAST_CHUNK)))
+	    !relay_write_last_chunk(relay, &relay->request_parser, &relay->to_server))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 }
 
@@ -204,6 +212,10 @@ static void on_fault(struct relay *relay, struct slice input)
 	const struct h1_fault *fault = &relay->request_parser.fault;
 
 	/* No body may follow the answer to a HEAD, however malformed it was. */
+	while (input.len > 0 && (input.data[0] == '\r' || input.data[0] == '\n')) {
+		input.data++;
+		input.len--;
+	}
 	if (relay->exchange.request == REQUEST_HEAD && input.len > 5 &&
 	    memcmp(input.data, "HEAD ", 5) == 0)
 		relay->exchange.method = METHOD_HEAD;
@@ -239,8 +251,14 @@ static size_t read_events(struct relay *relay, struct slice input)
 void relay_feed_request(struct relay *relay, struct slice input)
 {
 	bool own = input.data == relay->from_client.data + relay->from_client.start;
-	size_t used = read_events(relay, input);
+	size_t used;
 
+	if (relay->tunnel) {
+		if (!sendq_refer(&relay->to_server, input))
+			relay_client_lost(relay, CLOSE_NO_MEMORY);
+		return;
+	}
+	used = read_events(relay, input);
 	if (relay->refusal != 0 && relay->exchange.response == RESPONSE_WAITING)
 		relay_answer(relay, relay->refusal, relay->refusal_reason);
 	if (own)
@@ -260,7 +278,6 @@ void relay_client_lost(struct relay *relay, enum close_reason reason)
 void relay_answer(struct relay *relay, uint16_t status, const char *reason)
 {
 	struct sendq *q = &relay->to_client;
-	size_t before = q->held.end;
 	struct local_answer answer;
 
 	relay_release_server(relay, false);
@@ -280,5 +297,5 @@ void relay_answer(struct relay *relay, uint16_t status, const char *reason)
 	if (!h1_write_local_answer(&q->held, &answer))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 	else
-		sendq_written(q, before);
+		sendq_written(q);
 }

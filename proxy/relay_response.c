@@ -17,20 +17,19 @@ static bool refuse(struct relay *relay)
 static bool on_interim(struct relay *relay, struct message *interim)
 {
 	struct sendq *q = &relay->to_client;
-	size_t before = q->held.end;
 
-	/* Nothing asked for another protocol. */
-	if (interim->status == 101 || ++relay->n_interim > INTERIM_MAX)
+	if (interim->status == 101)
+		return relay_open_tunnel(relay, interim) || refuse(relay);
+	if (++relay->n_interim > INTERIM_MAX)
 		return refuse(relay);
 	if (exchange_passes_interim(&relay->exchange, interim->status)) {
 		if (!h1_write_interim(&q->held, interim)) {
 			relay_client_lost(relay, CLOSE_NO_MEMORY);
 			return false;
 		}
-		sendq_written(q, before);
+		sendq_written(q);
 	}
-	h1_parser_init_response(&relay->response_parser, &relay->response_limits,
-	    relay->exchange.method == METHOD_HEAD);
+	relay_expect_response(relay);
 	return true;
 }
 
@@ -39,7 +38,6 @@ static bool on_head(struct relay *relay, struct message *response)
 {
 	struct exchange *ex = &relay->exchange;
 	struct sendq *q = &relay->to_client;
-	size_t before = q->held.end;
 	struct connection_options options;
 	struct response_context context;
 	struct h1_fault fault;
@@ -51,6 +49,8 @@ static bool on_head(struct relay *relay, struct message *response)
 	if (client_must_close(relay->client))
 		ex->client_persists = false;
 	exchange_response_head(ex, response, &options, &relay->route->conf->failure_status);
+	if (ex->framing != FRAMING_CHUNKED)
+		headers_drop(response, FIELD_TRAILER);
 	context = (struct response_context) {
 		.framing = ex->framing,
 		.close = !ex->client_persists,
@@ -62,7 +62,7 @@ static bool on_head(struct relay *relay, struct message *response)
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 		return false;
 	}
-	sendq_written(q, before);
+	sendq_written(q);
 	return true;
 }
 
@@ -88,7 +88,7 @@ static void on_end(struct relay *relay, bool clean)
 	struct exchange *ex = &relay->exchange;
 
 	if (ex->framing == FRAMING_CHUNKED &&
-	    !sendq_copy(&relay->to_client, SLICE(H1_LAST_CHUNK)))
+	    !relay_write_last_chunk(relay, &relay->response_parser, &relay->to_client))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 	exchange_response_end(ex);
 	/* While the request is still on its way the server keeps its connection. */
@@ -103,7 +103,7 @@ static size_t read_events(struct relay *relay, struct slice input)
 	size_t used = 0;
 	bool go_on = true;
 
-	while (go_on && relay->exchange.response <= RESPONSE_BODY) {
+	while (go_on && relay->exchange.response <= RESPONSE_BODY && !relay->tunnel) {
 		struct slice rest = { input.data + used, input.len - used };
 		struct slice data;
 		size_t n;
@@ -119,7 +119,7 @@ static size_t read_events(struct relay *relay, struct slice input)
 		case H1_NEED_MORE: return used;
 		}
 	}
-	return input.len;
+	return relay->tunnel ? used : input.len;
 }
 
 void relay_feed_response(struct relay *relay, struct slice input)
@@ -130,6 +130,13 @@ void relay_feed_response(struct relay *relay, struct slice input)
 	exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
 	sendq_forget(&relay->to_server);
 	used = read_events(relay, input);
+	if (relay->tunnel) {
+		struct slice rest = { input.data + used, input.len - used };
+
+		if (!sendq_refer(&relay->to_client, rest))
+			relay_client_lost(relay, CLOSE_NO_MEMORY);
+		used = input.len;
+	}
 	if (own)
 		relay->server_used = used;
 	else if (!buffer_append(&relay->from_server, input.data + used, input.len - used))
@@ -138,6 +145,10 @@ void relay_feed_response(struct relay *relay, struct slice input)
 
 void relay_server_eof(struct relay *relay)
 {
+	if (relay->tunnel) {
+		relay->server_eof = true;
+		return;
+	}
 	if (relay->exchange.response == RESPONSE_BODY &&
 	    h1_parser_eof(&relay->response_parser)) {
 		relay->exchange.server_persists = false;
@@ -163,6 +174,8 @@ void relay_server_lost(struct relay *relay, enum server_loss loss)
 	};
 
 	relay_release_server(relay, false);
+	if (relay->tunnel)
+		return;
 	switch (exchange_server_lost(&relay->exchange, loss, &facts)) {
 	case STEP_RETRY:
 		if (sent)

@@ -76,10 +76,18 @@ bool sendq_refer(struct sendq *q, struct slice bytes)
 	return true;
 }
 
-void sendq_written(struct sendq *q, size_t held_end_before)
+void sendq_written(struct sendq *q)
 {
-	assert(q->held.end >= held_end_before);
-	add_held(q, q->held.end - held_end_before);
+	size_t known = 0;
+
+	/* Not by offsets: a writer's reserve may have moved what is held. */
+	for (unsigned i = 0; i < q->n_parts; i++) {
+		if (q->parts[i].foreign == NULL)
+			known += q->parts[i].len;
+	}
+	assert(!q->replayable || q->held.start == 0);
+	assert(buffer_len(&q->held) >= known);
+	add_held(q, buffer_len(&q->held) - known);
 }
 
 int sendq_iov(const struct sendq *q, struct iovec iov[SENDQ_PARTS_MAX])

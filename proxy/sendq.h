@@ -53,10 +53,10 @@ __attribute__((warn_unused_result)) bool sendq_copy(struct sendq *q, struct slic
 __attribute__((warn_unused_result)) bool sendq_refer(struct sendq *q, struct slice bytes);
 
 /*
- * A writer appends to q->held itself: call sendq_written() with held's length
- * before it did.
+ * A writer has appended to q->held itself. Not on a queue that is replayable and
+ * has sent something: the writer's reserve would move away what is kept.
  */
-void sendq_written(struct sendq *q, size_t held_end_before);
+void sendq_written(struct sendq *q);
 
 /* The unsent bytes as at most SENDQ_PARTS_MAX pieces; returns how many. */
 int sendq_iov(const struct sendq *q, struct iovec iov[SENDQ_PARTS_MAX]);

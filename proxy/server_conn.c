@@ -80,9 +80,24 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 	return true;
 }
 
+/* A large body goes from socket to socket; END needs no more bytes. */
+static void on_spliceable(struct relay *relay, struct pipe *pipe)
+{
+	switch (relay_splice(relay, pipe)) {
+	case IO_AGAIN: return;
+	case IO_EOF: relay_server_eof(relay); break;
+	case IO_ERROR: relay_server_lost(relay, LOSS_CLOSED); break;
+	case IO_DONE:
+		relay_feed_response(relay, (struct slice) { relay->worker->scratch, 0 });
+		break;
+	}
+	relay_run(relay);
+}
+
 static void on_readable(struct server_conn *conn)
 {
 	struct relay *relay = conn->relay;
+	struct pipe *pipe;
 	char *at;
 	size_t size, n;
 
@@ -91,6 +106,11 @@ static void on_readable(struct server_conn *conn)
 		if (!transport_watch(&conn->transport, conn->transport.watched & EV_WRITE))
 			relay_client_lost(relay, CLOSE_NO_MEMORY);
 		relay_run(relay);
+		return;
+	}
+	pipe = relay_can_splice(relay) ? pipe_take(&relay->worker->pipes) : NULL;
+	if (pipe != NULL) {
+		on_spliceable(relay, pipe);
 		return;
 	}
 	if (!room_for_input(relay, &at, &size)) {

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int fd_of(const struct transport *transport)
+int transport_fd(const struct transport *transport)
 {
 	return (int)event_get_fd(&transport->event);
 }
@@ -35,20 +35,20 @@ static void forget(struct transport *transport)
 void transport_close(struct transport *transport)
 {
 	forget(transport);
-	close(fd_of(transport));
+	close(transport_fd(transport));
 }
 
 void transport_reset(struct transport *transport)
 {
 	struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	setsockopt(fd_of(transport), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	setsockopt(transport_fd(transport), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	transport_close(transport);
 }
 
 void transport_shutdown_write(struct transport *transport)
 {
-	shutdown(fd_of(transport), SHUT_WR);
+	shutdown(transport_fd(transport), SHUT_WR);
 }
 
 bool transport_watch(struct transport *transport, short watch)
@@ -74,7 +74,7 @@ enum io_result transport_read(struct transport *transport, char *bytes, size_t s
 	ssize_t got;
 
 	do
-		got = recv(fd_of(transport), bytes, size, 0);
+		got = recv(transport_fd(transport), bytes, size, 0);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		*n = (size_t)got;
@@ -91,7 +91,7 @@ enum io_result transport_write(
 	ssize_t put;
 
 	do
-		put = writev(fd_of(transport), iov, n_iov);
+		put = writev(transport_fd(transport), iov, n_iov);
 	while (put < 0 && errno == EINTR);
 	if (put >= 0) {
 		*n = (size_t)put;
@@ -105,7 +105,7 @@ int transport_connect_error(struct transport *transport)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	if (getsockopt(fd_of(transport), SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+	if (getsockopt(transport_fd(transport), SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return errno;
 	return error;
 }
@@ -116,7 +116,7 @@ uint64_t transport_bytes_acked(struct transport *transport)
 	socklen_t len = sizeof(info);
 
 	/* Where the kernel cannot say, assume the worst: everything arrived. */
-	if (getsockopt(fd_of(transport), IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+	if (getsockopt(transport_fd(transport), IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
 	    len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
 		return UINT64_MAX;
 	return info.tcpi_bytes_acked;

@@ -50,6 +50,9 @@ enum io_result transport_read(struct transport *transport, char *bytes, size_t s
 enum io_result transport_write(
     struct transport *transport, const struct iovec *iov, int n_iov, size_t *n);
 
+/* For splice(2) alone: pipe.c. */
+int transport_fd(const struct transport *transport);
+
 /* 0, or the errno with which a connect() under way has failed. */
 int transport_connect_error(struct transport *transport);
 

@@ -349,6 +349,7 @@ static void clean_up(struct worker *worker)
 	end_clients(worker);
 	close_idle_servers(worker, worker->view->snapshot, UINT32_MAX);
 	relay_trim_spares(worker, 0);
+	pipes_done(&worker->pipes);
 	worker_view_unref(worker->view);
 	snapshot_unref(atomic_exchange(&worker->inbox, NULL));
 	event_del(&worker->tick);

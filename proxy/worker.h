@@ -12,6 +12,7 @@
 
 #include "base/message.h"
 #include "proxy/deadline.h"
+#include "proxy/pipe.h"
 #include "proxy/snapshot.h"
 
 #include <event2/event_struct.h>
@@ -48,6 +49,7 @@ struct worker {
 	uint32_t n_clients;
 	struct relay *spare_relays; /* recycled, newest first */
 	uint32_t n_spare_relays;
+	struct pipes pipes;
 
 	uint64_t now_us; /* of this turn; 0: not read yet */
 	uint64_t random[2];

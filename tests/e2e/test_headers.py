@@ -36,7 +36,7 @@ def test_fields_of_the_service_arrive_in_order_and_as_written(shop, send):
 
 
 HOP_BY_HOP = [("Keep-Alive", "timeout=5"), ("Proxy-Connection", "keep-alive"), ("TE", "gzip"),
-              ("Upgrade", "websocket"), ("Proxy-Authorization", "Basic eDp5"),
+              ("Upgrade", "h2c"), ("Proxy-Authorization", "Basic eDp5"),
               ("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA")]
 
 

@@ -98,7 +98,38 @@ static void the_reference_shows_every_section_and_key_with_its_default(void **st
 			 "is loaded\n"
 			 "    IP:PORT or NAME:PORT; may be repeated; at most 64\n"
 			 "    required\n"));
+	assert_non_null(strstr(text, "\nuntrusted_forwarded\n"));
+	assert_non_null(strstr(text, "\n    replace, append or drop\n    default: replace\n"));
+	assert_non_null(
+	    strstr(text, "\nlog_level\n    how much is logged\n    error, warn, info or debug\n"
+			 "    default: info\n"));
 	free(text);
+}
+
+static void what_means_nothing_without_an_upstream_is_a_key_of_a_route(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		assert_true(!keys[i].proxied || keys[i].section == SECTION_ROUTE);
+}
+
+static void a_choice_has_its_default_among_its_words(void **state)
+{
+	size_t n;
+	const struct key *keys = keys_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		bool found = false;
+
+		assert_int_equal(keys[i].kind == KEY_CHOICE, keys[i].choices != NULL);
+		for (size_t j = 0; keys[i].choices != NULL && keys[i].choices[j] != NULL; j++)
+			found = found || strcmp(keys[i].choices[j], keys[i].fallback) == 0;
+		assert_int_equal(found, keys[i].choices != NULL);
+	}
 }
 
 int main(void)
@@ -109,6 +140,8 @@ int main(void)
 		cmocka_unit_test(every_key_says_what_it_is_when_absent),
 		cmocka_unit_test(only_keys_of_the_process_may_need_a_restart),
 		cmocka_unit_test(the_reference_shows_every_section_and_key_with_its_default),
+		cmocka_unit_test(what_means_nothing_without_an_upstream_is_a_key_of_a_route),
+		cmocka_unit_test(a_choice_has_its_default_among_its_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

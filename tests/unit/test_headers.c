@@ -1,0 +1,316 @@
+#include "proxy/headers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static struct message message;
+static struct connection_options options;
+static struct h1_fault fault;
+
+static void begin(uint8_t minor)
+{
+	memset(&message, 0, sizeof(message));
+	message.minor = minor;
+}
+
+static void add(const char *name, const char *value)
+{
+	message.fields[message.n_fields++] = (struct field) { .name = slice_of(name),
+		.value = slice_of(value),
+		.id = field_identify(slice_of(name)) };
+}
+
+static void strip(void)
+{
+	assert_true(headers_strip_hop_by_hop(&message, &options, &fault));
+}
+
+/* The values of the fields that travel on, joined. */
+static void assert_left(const char *expected)
+{
+	char left[2000] = "";
+
+	for (uint32_t i = 0; i < message.n_fields; i++) {
+		const struct field *field = &message.fields[i];
+
+		if (field->drop)
+			continue;
+		snprintf(left + strlen(left), sizeof(left) - strlen(left), "%s%.*s: %.*s",
+		    left[0] == '\0' ? "" : ", ", (int)field->name.len, field->name.data,
+		    (int)field->value.len, field->value.data);
+	}
+	assert_string_equal(left, expected);
+}
+
+/* RFC 9110 7.6.1, 7.8, 10.1.4, 11.7; RFC 9112 6.1, C.2.2 */
+static void hop_by_hop_fields_stop_here(void **state)
+{
+	static const char *const names[] = { "Connection", "Keep-Alive", "Proxy-Connection",
+		"TE", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Authenticate",
+		"Proxy-Authorization", "Proxy-Authentication-Info", "HTTP2-Settings",
+		"cONNECTION", "kEEP-aLIVE", "uPGRADE", "tE" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		begin(1);
+		add("X-One", "1");
+		add(names[i], "x");
+		add("X-Two", "2");
+		strip();
+		assert_left("X-One: 1, X-Two: 2");
+	}
+}
+
+static void the_framing_stops_here(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Content-Length", "5");
+	add("Transfer-Encoding", "chunked");
+	add("Content-Type", "text/plain");
+	strip();
+	assert_left("Content-Type: text/plain");
+}
+
+static void everything_else_travels_on(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Accept", "*/*");
+	add("Cookie", "a=b");
+	add("Authorization", "Basic eA==");
+	add("Via", "1.1 edge");
+	add("Expect", "100-continue");
+	add("Date", "x");
+	add("Set-Cookie", "a=b");
+	add("Keep-Alive-Not", "x");
+	add("X-Connection", "close");
+	strip();
+	assert_left("Accept: */*, Cookie: a=b, Authorization: Basic eA==, Via: 1.1 edge, "
+		    "Expect: 100-continue, Date: x, Set-Cookie: a=b, Keep-Alive-Not: x, "
+		    "X-Connection: close");
+	assert_false(options.close || options.keep_alive);
+}
+
+static void fields_that_connection_nominates_stop_here(void **state)
+{
+	(void)state;
+	begin(1);
+	add("X-One", "1");
+	add("Connection", "x-ONE, ,close,\tX-Three ");
+	add("X-Two", "2");
+	add("X-Three", "3");
+	add("X-One", "4");
+	strip();
+	assert_left("X-Two: 2");
+	assert_true(options.close);
+}
+
+static void every_connection_field_counts(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Connection", "X-One");
+	add("X-One", "1");
+	add("X-Two", "2");
+	add("X-Three", "3");
+	add("connection", "X-Two");
+	add("Connection", "close");
+	strip();
+	assert_left("X-Three: 3");
+	assert_true(options.close);
+}
+
+static void a_nomination_of_nothing_there_is_harmless(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Connection", "X-None, upgrade, \"x\", a b");
+	add("X-One", "1");
+	strip();
+	assert_left("X-One: 1");
+}
+
+static void close_and_keep_alive_are_options_in_any_case(void **state)
+{
+	static const struct {
+		const char *value;
+		bool close;
+		bool keep_alive;
+	} rows[] = {
+		{ "close", true, false },
+		{ "Close", true, false },
+		{ "keep-alive", false, true },
+		{ "Keep-ALIVE", false, true },
+		{ "keep-alive, close", true, true },
+		{ "upgrade ,\t close", true, false },
+		{ "closed", false, false },
+		{ "not-close", false, false },
+		{ "close keep-alive", false, false },
+		{ "", false, false },
+		{ ",", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(1);
+		add("Connection", rows[i].value);
+		memset(&options, 0xff, sizeof(options));
+		strip();
+		assert_int_equal(options.close, rows[i].close);
+		assert_int_equal(options.keep_alive, rows[i].keep_alive);
+	}
+}
+
+static void an_option_named_close_drops_no_field_of_that_name(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Connection", "close, keep-alive");
+	add("Close", "x");
+	strip();
+	assert_left("Close: x");
+}
+
+/* n options, over as many fields as asked. */
+static bool strip_with_options(unsigned n, unsigned fields)
+{
+	static char values[40][200];
+
+	begin(1);
+	for (unsigned i = 0; i < fields; i++) {
+		values[i][0] = '\0';
+		for (unsigned k = i; k < n; k += fields)
+			strcat(values[i], "a,");
+		add("Connection", values[i]);
+	}
+	fault = (struct h1_fault) { 0 };
+	return headers_strip_hop_by_hop(&message, &options, &fault);
+}
+
+static void too_many_connection_options_are_refused(void **state)
+{
+	(void)state;
+	assert_true(strip_with_options(32, 1));
+	assert_false(strip_with_options(33, 1));
+	assert_int_equal(fault.status, 400);
+	assert_string_equal(fault.reason, "too many connection options");
+	assert_true(strip_with_options(32, 32));
+	assert_false(strip_with_options(33, 33));
+	assert_false(strip_with_options(33, 3));
+}
+
+static void what_a_client_claims_of_itself_is_replaced(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Host", "a.example");
+	add("X-Forwarded-For", "192.0.2.1");
+	add("X-Forwarded-Proto", "https");
+	add("X-Forwarded-Host", "b.example");
+	add("Forwarded", "for=192.0.2.1");
+	add("X-Request-Id", "7");
+	add("x-forwarded-FOR", "192.0.2.2");
+	add("X-Forwarded-Port", "443");
+	add("Via", "1.1 edge");
+	headers_strip_replaced(&message);
+	assert_left("X-Forwarded-Port: 443, Via: 1.1 edge");
+}
+
+/* RFC 9110 10.1.1 */
+static void expect_of_http_1_0_means_nothing(void **state)
+{
+	(void)state;
+	begin(0);
+	add("Expect", "100-continue");
+	assert_false(headers_expects_continue(&message));
+	headers_strip_replaced(&message);
+	assert_left("");
+	begin(1);
+	add("Expect", "100-continue");
+	headers_strip_replaced(&message);
+	assert_left("Expect: 100-continue");
+}
+
+static void a_field_once_dropped_stays_dropped(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Connection", "Expect, X-One");
+	add("Expect", "100-continue");
+	add("X-One", "1");
+	strip();
+	headers_strip_replaced(&message);
+	assert_left("");
+}
+
+static void a_client_waits_for_100_only_where_it_says_so(void **state)
+{
+	static const struct {
+		const char *value;
+		bool expects;
+	} rows[] = {
+		{ "100-continue", true },
+		{ "100-Continue", true },
+		{ "100", false },
+		{ "100-continued", false },
+		{ "200-maybe", false },
+		{ "", false },
+	};
+
+	(void)state;
+	begin(1);
+	assert_false(headers_expects_continue(&message));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(1);
+		add("Expect", rows[i].value);
+		assert_int_equal(headers_expects_continue(&message), rows[i].expects);
+	}
+}
+
+static void a_request_id_is_kept_if_it_can_be_printed(void **state)
+{
+	char longest[REQUEST_ID_MAX + 1];
+
+	(void)state;
+	memset(longest, 'a', sizeof(longest));
+	assert_true(headers_request_id_is_sane(SLICE("3f2504e0-4f89-11d3")));
+	assert_true(headers_request_id_is_sane(SLICE("!~")));
+	assert_true(headers_request_id_is_sane((struct slice) { longest, REQUEST_ID_MAX }));
+	assert_false(
+	    headers_request_id_is_sane((struct slice) { longest, REQUEST_ID_MAX + 1 }));
+	assert_false(headers_request_id_is_sane(SLICE("")));
+	assert_false(headers_request_id_is_sane((struct slice) { 0 }));
+	assert_false(headers_request_id_is_sane(SLICE("a b")));
+	assert_false(headers_request_id_is_sane(SLICE("a\tb")));
+	assert_false(headers_request_id_is_sane(SLICE("a\x7f")));
+	assert_false(headers_request_id_is_sane(SLICE("caf\xc3\xa9")));
+	assert_false(headers_request_id_is_sane(SLICE("a\0b")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hop_by_hop_fields_stop_here),
+		cmocka_unit_test(the_framing_stops_here),
+		cmocka_unit_test(everything_else_travels_on),
+		cmocka_unit_test(fields_that_connection_nominates_stop_here),
+		cmocka_unit_test(every_connection_field_counts),
+		cmocka_unit_test(a_nomination_of_nothing_there_is_harmless),
+		cmocka_unit_test(close_and_keep_alive_are_options_in_any_case),
+		cmocka_unit_test(an_option_named_close_drops_no_field_of_that_name),
+		cmocka_unit_test(too_many_connection_options_are_refused),
+		cmocka_unit_test(what_a_client_claims_of_itself_is_replaced),
+		cmocka_unit_test(expect_of_http_1_0_means_nothing),
+		cmocka_unit_test(a_field_once_dropped_stays_dropped),
+		cmocka_unit_test(a_client_waits_for_100_only_where_it_says_so),
+		cmocka_unit_test(a_request_id_is_kept_if_it_can_be_printed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
