@@ -274,6 +274,7 @@ void client_accept(struct acceptor *acceptor, int fd, const struct address *peer
 	address_format_host(peer, host);
 	client->host_len = (uint8_t)strnlen(host, sizeof(client->host));
 	memcpy(client->host, host, client->host_len);
+	client->trusted = network_set_has_address(&acceptor->conf.trusted_networks, peer);
 	client->acceptor = acceptor;
 	acceptor->refs++;
 	acceptor->n_clients++;

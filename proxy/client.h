@@ -50,6 +50,7 @@ struct client {
 	bool eof;            /* it will send no more */
 	uint16_t n_lingered; /* reads in LINGER */
 	uint32_t n_requests;
+	bool trusted; /* its X-Forwarded-* are believed */
 	uint8_t host_len;
 	char host[INET6_ADDRSTRLEN]; /* its address: "192.0.2.7" */
 };

@@ -51,6 +51,13 @@ static char *put_length(char *at, uint64_t length)
 	return PUT_LITERAL(at, "\r\n");
 }
 
+static char *put_via(char *at, uint8_t minor)
+{
+	at = PUT_LITERAL(at, "Via: 1.");
+	*at++ = (char)('0' + minor);
+	return PUT_LITERAL(at, " weir\r\n");
+}
+
 static size_t fields_bytes(const struct message *message)
 {
 	size_t n = 0;
@@ -88,10 +95,10 @@ bool h1_write_request_head(
 {
 	char *at, *from;
 
-	if (!buffer_reserve(
-		out, fields_bytes(request) + request->method.len + 2 * request->authority.len +
-			 request->target.len + context->client_host.len + context->proto.len +
-			 context->request_id.len + context->upgrade.len + OWN_BYTES_MAX))
+	if (!buffer_reserve(out, fields_bytes(request) + request->method.len +
+				     request->authority.len + request->target.len +
+				     context->request_id.len + context->upgrade.len +
+				     OWN_BYTES_MAX))
 		return false;
 	from = at = out->data + out->end;
 	at = put(at, request->method);
@@ -105,13 +112,7 @@ bool h1_write_request_head(
 	at = PUT_LITERAL(at, " HTTP/1.1\r\n");
 	at = put_field(at, SLICE("Host"), request->authority);
 	at = put_fields(at, request);
-	at = PUT_LITERAL(at, "Via: 1.");
-	*at++ = (char)('0' + request->minor);
-	at = PUT_LITERAL(at, " weir\r\n");
-	at = put_field(at, SLICE("X-Forwarded-For"), context->client_host);
-	at = put_field(at, SLICE("X-Forwarded-Proto"), context->proto);
-	if (request->authority.len > 0)
-		at = put_field(at, SLICE("X-Forwarded-Host"), request->authority);
+	at = put_via(at, request->minor);
 	at = put_field(at, SLICE("X-Request-Id"), context->request_id);
 	at = put_hop_fields(at, context);
 	if (request->body == BODY_LENGTH)
@@ -168,9 +169,7 @@ bool h1_write_response_head(
 	from = at = out->data + out->end;
 	at = put_status_line(at, response->status, response->reason);
 	at = put_fields(at, response);
-	at = PUT_LITERAL(at, "Via: 1.");
-	*at++ = (char)('0' + response->minor);
-	at = PUT_LITERAL(at, " weir\r\n");
+	at = context->own ? PUT_LITERAL(at, "Server: weir\r\n") : put_via(at, response->minor);
 	date = message_find(response, FIELD_DATE);
 	if (context->date.len > 0 && (date == NULL || date->drop))
 		at = put_field(at, SLICE("Date"), context->date);

@@ -11,13 +11,11 @@
 #include "base/buffer.h"
 #include "base/message.h"
 
-/* What weir says of the client to the server. */
+/* What weir adds to a request for this hop. */
 struct request_context {
-	struct slice client_host; /* "192.0.2.7", for X-Forwarded-For */
-	struct slice proto;       /* "http", for X-Forwarded-Proto */
-	struct slice request_id;  /* for X-Request-Id */
-	bool accepts_trailers;    /* say TE: trailers */
-	struct slice upgrade;     /* protocols to ask for; may be empty */
+	struct slice request_id; /* for X-Request-Id */
+	bool accepts_trailers;   /* say TE: trailers */
+	struct slice upgrade;    /* protocols to ask for; may be empty */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_request_head(
@@ -38,6 +36,7 @@ struct response_context {
 	struct slice date;         /* for a response without one; may be empty */
 	struct slice issue_cookie; /* a Set-Cookie value to add; may be empty */
 	struct slice upgrade;      /* with 101: the protocol it changes to */
+	bool own;                  /* weir's answer, not one that it passes on */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_response_head(

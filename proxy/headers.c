@@ -71,19 +71,20 @@ bool headers_strip_hop_by_hop(
 	return true;
 }
 
-void headers_strip_replaced(struct message *request)
+void headers_strip_replaced(struct message *request, bool allow_underscores)
 {
 	for (uint32_t i = 0; i < request->n_fields; i++) {
 		struct field *field = &request->fields[i];
 
 		switch (field->id) {
-		case FIELD_FORWARDED:
 		case FIELD_HOST:
-		case FIELD_X_FORWARDED_FOR:
-		case FIELD_X_FORWARDED_HOST:
-		case FIELD_X_FORWARDED_PROTO:
 		case FIELD_X_REQUEST_ID: field->drop = true; break;
 		case FIELD_EXPECT: field->drop = field->drop || request->minor == 0; break;
+		case FIELD_OTHER:
+			if (!allow_underscores &&
+			    memchr(field->name.data, '_', field->name.len) != NULL)
+				field->drop = true;
+			break;
 		default: break;
 		}
 	}

@@ -25,11 +25,12 @@ __attribute__((warn_unused_result)) bool headers_strip_hop_by_hop(
     struct message *message, struct connection_options *options, struct h1_fault *fault);
 
 /*
- * Marks the request fields that weir replaces by its own: Host, X-Forwarded-*,
- * Forwarded, X-Request-Id; and Expect from HTTP/1.0, where it means nothing
- * (RFC 9110 10.1.1). What a client claims of itself in them is not passed on.
+ * Marks the request fields that weir writes itself: Host, X-Request-Id; Expect from
+ * HTTP/1.0, where it means nothing (RFC 9110 10.1.1); and, unless they are allowed,
+ * fields with an underscore in their name: servers that read '_' as '-' would take
+ * Content_Length for what it is not.
  */
-void headers_strip_replaced(struct message *request);
+void headers_strip_replaced(struct message *request, bool allow_underscores);
 
 /* The client takes trailer fields: TE: trailers (RFC 9110 10.1.4). */
 bool headers_accept_trailers(const struct message *request);

@@ -22,7 +22,7 @@ static void init_for_request(struct relay *relay)
 	h1_parser_keep_trailers(&relay->request_parser, &relay->request_trailers);
 	buffer_reset(&relay->request_trailers, 0);
 	buffer_reset(&relay->response_trailers, 0);
-	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
+	arena_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, true, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
@@ -39,6 +39,8 @@ static void init_for_request(struct relay *relay)
 	relay->told_client = false;
 	relay->told_server = false;
 	relay->asks_upgrade = false;
+	relay->route_answers = false;
+	relay->has_bucket = false;
 	relay->refusal = 0;
 	relay->n_interim = 0;
 	relay->request_id_len = 0;
@@ -61,7 +63,7 @@ static struct relay *relay_new(struct worker *worker)
 	buffer_init(&relay->from_server, QUEUE_CAP);
 	buffer_init(&relay->request_trailers, QUEUE_CAP);
 	buffer_init(&relay->response_trailers, QUEUE_CAP);
-	buffer_init(&relay->arena, QUEUE_CAP);
+	arena_init(&relay->arena, QUEUE_CAP);
 	sendq_init(&relay->to_server, QUEUE_CAP, RELAY_REPLAY_BYTES);
 	sendq_init(&relay->to_client, QUEUE_CAP, 0);
 	return relay;
@@ -73,7 +75,7 @@ static void relay_free(struct relay *relay)
 	buffer_done(&relay->from_server);
 	buffer_done(&relay->request_trailers);
 	buffer_done(&relay->response_trailers);
-	buffer_done(&relay->arena);
+	arena_done(&relay->arena);
 	sendq_done(&relay->to_server);
 	sendq_done(&relay->to_client);
 	free(relay);
@@ -104,7 +106,7 @@ static void give_back(struct relay *relay)
 	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->request_trailers, 0);
 	buffer_reset(&relay->response_trailers, 0);
-	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
+	arena_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, false, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
 	relay->client = NULL;
@@ -142,9 +144,12 @@ bool relay_write_last_chunk(
 	if (!h1_parser_trailers(parser, trailers))
 		trailers->n_fields = 0;
 	headers_strip_trailers(trailers);
-	buffer_reset(&relay->arena, RELAY_KEEP_BYTES);
-	return h1_write_last_chunk(&relay->arena, trailers) &&
-	       sendq_copy(q, buffer_slice(&relay->arena));
+	/* A writer cannot append behind what is kept for a replay. */
+	sendq_forget(q);
+	if (!h1_write_last_chunk(&q->held, trailers))
+		return false;
+	sendq_written(q);
+	return true;
 }
 
 bool relay_reads_client(const struct relay *relay)

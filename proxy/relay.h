@@ -19,6 +19,7 @@
 #include "proxy/exchange.h"
 #include "proxy/h1_parser.h"
 #include "proxy/pipe.h"
+#include "proxy/rewrite.h"
 #include "proxy/sendq.h"
 #include "proxy/server_conn.h"
 
@@ -64,6 +65,7 @@ struct relay {
 	bool told_server;
 	uint16_t refusal; /* status that weir answers once the request is read */
 	const char *refusal_reason;
+	bool route_answers; /* likewise, as the route says: a redirect or a fixed answer */
 	unsigned n_interim;
 	struct assignment assignment;
 	struct path_class_name unseen_class;
@@ -74,7 +76,11 @@ struct relay {
 	bool asks_upgrade;
 	struct buffer request_trailers;
 	struct buffer response_trailers;
-	struct buffer arena; /* bytes written for one head or trailer section */
+	struct arena arena; /* bytes made for the fields of this exchange */
+	struct rewrite_context rewrite;
+	char client_ip[ADDRESS_TEXT_SIZE]; /* behind trusted proxies */
+	uint32_t bucket;
+	bool has_bucket;
 };
 
 /* A fresh one for the client's next request; NULL when out of memory. */
@@ -102,6 +108,9 @@ void relay_server_lost(struct relay *relay, enum server_loss loss);
 
 /* weir's own answer, or the end where another has begun. */
 void relay_answer(struct relay *relay, uint16_t status, const char *reason);
+
+/* The answer of a route that redirects or answers by itself. */
+void relay_answer_for_route(struct relay *relay);
 
 /*
  * All that can be done now: writes what waits, keeps what cannot be written,

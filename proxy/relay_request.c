@@ -1,3 +1,4 @@
+#include "proxy/forwarded.h"
 #include "proxy/relay.h"
 
 #include <assert.h>
@@ -15,11 +16,6 @@ static void put_hex(char *text, uint64_t n)
 		text[i] = "0123456789abcdef"[n & 15];
 		n >>= 4;
 	}
-}
-
-static struct slice request_id(const struct relay *relay)
-{
-	return (struct slice) { relay->request_id, relay->request_id_len };
 }
 
 /* The client's own, if it can be passed on, or a new one. */
@@ -55,7 +51,8 @@ static void issue_cookie(struct relay *relay, struct cohort_identity *identity)
 }
 
 /* Which arm: by the cohort key's bucket, or by chance where there is no key. */
-static enum arm choose_arm(struct relay *relay, const struct message *request)
+static enum arm choose_arm(
+    struct relay *relay, const struct message *request, struct slice client_ip)
 {
 	const struct route *route = relay->route;
 	struct outcome *outcome = &relay->exchange.outcome;
@@ -66,34 +63,79 @@ static enum arm choose_arm(struct relay *relay, const struct message *request)
 	if (route->arms[ARM_CANARY] == NULL)
 		return ARM_LEGACY;
 	outcome->counts = true;
-	cohort_identify(route->cohort, request, client_host(relay->client), &identity);
+	cohort_identify(route->cohort, request, client_ip, &identity);
 	if (identity.source == COHORT_SOURCE_NEW)
 		issue_cookie(relay, &identity);
 	if (identity.source == COHORT_SOURCE_NONE)
 		identity.bucket = cohort_bucket(worker_random(relay->worker));
 	outcome->has_unit = identity.source != COHORT_SOURCE_NONE;
 	outcome->unit_hash = identity.unit_hash;
+	relay->bucket = identity.bucket;
+	relay->has_bucket = true;
 	return exposure_arm(relay->assignment, identity.bucket);
 }
 
-static bool choose_route(struct relay *relay, const struct message *request)
+static void choose_upstream(
+    struct relay *relay, const struct message *request, struct slice client_ip)
 {
-	struct snapshot *snapshot = relay->view->snapshot;
-	struct slice path = message_path(request);
-	int index = router_match(snapshot->router, request->authority, path);
-	enum arm arm;
+	struct outcome *outcome = &relay->exchange.outcome;
+	enum arm arm = choose_arm(relay, request, client_ip);
 
-	if (index < 0)
-		return false;
-	relay->route = &snapshot->routes[index];
-	arm = choose_arm(relay, request);
 	relay->upstream = relay->route->arms[arm];
-	relay->exchange.outcome.arm = arm;
-	relay->exchange.outcome.path_class =
-	    (uint8_t)path_class_lookup(relay->route->path_rules,
-		relay->route->live->path_classes, path, &relay->unseen_class);
+	outcome->arm = arm;
+	outcome->path_class = (uint8_t)path_class_lookup(relay->route->path_rules,
+	    relay->route->live->path_classes, message_path(request), &relay->unseen_class);
 	relay->has_arm = true;
-	return true;
+}
+
+static const struct route *find_route(struct relay *relay, const struct message *request)
+{
+	const struct snapshot *snapshot = relay->view->snapshot;
+	int index = router_match(snapshot->router, request->authority, message_path(request));
+
+	return index >= 0 ? &snapshot->routes[index] : NULL;
+}
+
+static void begin_rewrite(
+    struct relay *relay, const struct message *request, struct slice client_ip)
+{
+	struct rewrite_context *context = &relay->rewrite;
+
+	rewrite_context_init(context, relay->route->conf, request);
+	context->client_ip = client_ip;
+	context->request_id = (struct slice) { relay->request_id, relay->request_id_len };
+	context->arm = slice_of(arm_name(relay->exchange.outcome.arm));
+	context->bucket = relay->bucket;
+	context->has_bucket = relay->has_bucket;
+}
+
+/* The fields and the target as the server is to see them. */
+static bool rewrite_head(struct relay *relay, struct message *request, struct slice client_ip,
+    struct h1_fault *fault)
+{
+	const struct listen_conf *conf = &relay->client->acceptor->conf;
+	const struct route_conf *route = relay->route->conf;
+	struct forwarded_context forwarded = {
+		.peer = client_host(relay->client),
+		.peer_is_trusted = relay->client->trusted,
+		.proto = SLICE("http"),
+		.policy = conf->untrusted_forwarded,
+		.style = conf->forwarded,
+	};
+	bool wants_request = rewrite_wants_request(route);
+	bool wants_response = rewrite_wants_response(route);
+
+	headers_strip_replaced(request, conf->underscores == UNDERSCORES_ALLOW);
+	if (wants_request || wants_response)
+		begin_rewrite(relay, request, client_ip);
+	if (!forwarded_apply(&forwarded, request, &relay->arena, fault))
+		return false;
+	if (wants_request && !rewrite_request(&relay->rewrite, request, &relay->arena, fault))
+		return false;
+	if (!wants_response || rewrite_context_keep(&relay->rewrite, &relay->arena))
+		return true;
+	*fault = (struct h1_fault) { 431, "the fields are too large to rewrite" };
+	return false;
 }
 
 static bool write_head(struct relay *relay, const struct message *request,
@@ -101,9 +143,7 @@ static bool write_head(struct relay *relay, const struct message *request,
 {
 	struct sendq *q = &relay->to_server;
 	struct request_context context = {
-		.client_host = client_host(relay->client),
-		.proto = SLICE("http"),
-		.request_id = request_id(relay),
+		.request_id = { relay->request_id, relay->request_id_len },
 		.accepts_trailers = headers_accept_trailers(request),
 		.upgrade = headers_upgrade(request, options),
 	};
@@ -116,11 +156,49 @@ static bool write_head(struct relay *relay, const struct message *request,
 	return true;
 }
 
+/* To an arm's upstream, in weir's words. */
+static void forward(struct relay *relay, struct message *request,
+    const struct connection_options *options, struct slice client_ip)
+{
+	struct h1_fault fault;
+
+	choose_upstream(relay, request, client_ip);
+	if (!rewrite_head(relay, request, client_ip, &fault)) {
+		exchange_client_lost(&relay->exchange);
+		refuse(relay, fault.status, fault.reason);
+	} else if (!write_head(relay, request, options)) {
+		relay_client_lost(relay, CLOSE_NO_MEMORY);
+	} else {
+		relay_connect(relay, false);
+	}
+}
+
+static void dispatch(
+    struct relay *relay, struct message *request, const struct connection_options *options)
+{
+	struct client *client = relay->client;
+	struct slice client_ip = forwarded_client(request, client_host(client), client->trusted,
+	    &client->acceptor->conf.trusted_networks, relay->client_ip);
+	char max_forwards[MAX_FORWARDS_DIGITS];
+
+	relay->route = find_route(relay, request);
+	if (relay->route == NULL) {
+		refuse(relay, 404, "no route matches this host and path");
+	} else if (relay->route->arms[ARM_LEGACY] == NULL) {
+		begin_rewrite(relay, request, client_ip);
+		relay->route_answers = true;
+	} else if (!headers_count_forward(request, max_forwards)) {
+		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 405,
+		    "Max-Forwards ends here, at weir");
+	} else {
+		forward(relay, request, options, client_ip);
+	}
+}
+
 void relay_begin(struct relay *relay, struct message *request)
 {
 	struct client *client = relay->client;
 	struct connection_options options;
-	char max_forwards[MAX_FORWARDS_DIGITS];
 	struct h1_fault fault;
 
 	settle_request_id(relay, request);
@@ -133,21 +211,7 @@ void relay_begin(struct relay *relay, struct message *request)
 	if (client_must_close(client))
 		relay->exchange.client_persists = false;
 	relay->view = worker_view_ref(relay->worker);
-	if (!choose_route(relay, request)) {
-		refuse(relay, 404, "no route matches this host and path");
-		return;
-	}
-	if (!headers_count_forward(request, max_forwards)) {
-		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 405,
-		    "Max-Forwards ends here, at weir");
-		return;
-	}
-	headers_strip_replaced(request);
-	if (!write_head(relay, request, &options)) {
-		relay_client_lost(relay, CLOSE_NO_MEMORY);
-		return;
-	}
-	relay_connect(relay, false);
+	dispatch(relay, request, &options);
 }
 
 static const struct server *next_server(struct relay *relay)
@@ -189,7 +253,8 @@ static bool forward_body(struct relay *relay, struct slice data)
 /* Whether anyone is still there to take the request's body. */
 static bool body_is_wanted(const struct relay *relay)
 {
-	return relay->refusal == 0 && relay->server != NULL && !relay->server_deaf;
+	return relay->refusal == 0 && !relay->route_answers && relay->server != NULL &&
+	       !relay->server_deaf;
 }
 
 static void on_body(struct relay *relay, struct slice data)
@@ -259,7 +324,9 @@ void relay_feed_request(struct relay *relay, struct slice input)
 		return;
 	}
 	used = read_events(relay, input);
-	if (relay->refusal != 0 && relay->exchange.response == RESPONSE_WAITING)
+	if (relay->route_answers && relay->exchange.response == RESPONSE_WAITING)
+		relay_answer_for_route(relay);
+	else if (relay->refusal != 0 && relay->exchange.response == RESPONSE_WAITING)
 		relay_answer(relay, relay->refusal, relay->refusal_reason);
 	if (own)
 		relay->client_used = used;
@@ -273,29 +340,4 @@ void relay_client_lost(struct relay *relay, enum close_reason reason)
 	if (!relay->client_lost)
 		relay->lost_reason = reason;
 	relay->client_lost = true;
-}
-
-void relay_answer(struct relay *relay, uint16_t status, const char *reason)
-{
-	struct sendq *q = &relay->to_client;
-	struct local_answer answer;
-
-	relay_release_server(relay, false);
-	if (relay->exchange.response != RESPONSE_WAITING) {
-		relay_client_lost(relay, CLOSE_REFUSED);
-		return;
-	}
-	exchange_answer_locally(&relay->exchange, status);
-	answer = (struct local_answer) {
-		.status = status,
-		.explanation = slice_of(reason),
-		.request_id = request_id(relay),
-		.date = worker_date(relay->worker),
-		.close = !relay->exchange.client_persists,
-		.head = relay->exchange.method == METHOD_HEAD,
-	};
-	if (!h1_write_local_answer(&q->held, &answer))
-		relay_client_lost(relay, CLOSE_NO_MEMORY);
-	else
-		sendq_written(q);
 }

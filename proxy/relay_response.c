@@ -51,6 +51,9 @@ static bool on_head(struct relay *relay, struct message *response)
 	exchange_response_head(ex, response, &options, &relay->route->conf->failure_status);
 	if (ex->framing != FRAMING_CHUNKED)
 		headers_drop(response, FIELD_TRAILER);
+	if (rewrite_wants_response(relay->route->conf) &&
+	    !rewrite_response(&relay->rewrite, response, &relay->arena, &fault))
+		return refuse(relay);
 	context = (struct response_context) {
 		.framing = ex->framing,
 		.close = !ex->client_persists,

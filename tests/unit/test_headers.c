@@ -205,21 +205,132 @@ static void too_many_connection_options_are_refused(void **state)
 	assert_false(strip_with_options(33, 3));
 }
 
-static void what_a_client_claims_of_itself_is_replaced(void **state)
+static void what_weir_writes_itself_is_replaced(void **state)
 {
 	(void)state;
 	begin(1);
 	add("Host", "a.example");
-	add("X-Forwarded-For", "192.0.2.1");
-	add("X-Forwarded-Proto", "https");
-	add("X-Forwarded-Host", "b.example");
-	add("Forwarded", "for=192.0.2.1");
 	add("X-Request-Id", "7");
-	add("x-forwarded-FOR", "192.0.2.2");
 	add("X-Forwarded-Port", "443");
 	add("Via", "1.1 edge");
-	headers_strip_replaced(&message);
+	headers_strip_replaced(&message, false);
 	assert_left("X-Forwarded-Port: 443, Via: 1.1 edge");
+}
+
+static void names_with_underscores_are_dropped_unless_they_are_allowed(void **state)
+{
+	(void)state;
+	for (int allowed = 0; allowed < 2; allowed++) {
+		begin(1);
+		add("Content_Length", "5");
+		add("X-One", "a_b");
+		headers_strip_replaced(&message, allowed);
+		assert_left(allowed ? "Content_Length: 5, X-One: a_b" : "X-One: a_b");
+	}
+}
+
+/* RFC 9110 10.1.4 */
+static void trailers_are_taken_by_who_says_so(void **state)
+{
+	(void)state;
+	begin(1);
+	assert_false(headers_accept_trailers(&message));
+	add("TE", "gzip;q=0.5, Trailers");
+	assert_true(headers_accept_trailers(&message));
+	begin(0);
+	add("TE", "trailers");
+	assert_false(headers_accept_trailers(&message));
+}
+
+/* RFC 9110 6.5.1 */
+static void trailers_that_change_the_message_are_dropped(void **state)
+{
+	static const char *const never[] = { "Transfer-Encoding", "Content-Length", "Host",
+		"Connection", "TE", "Trailer", "Content-Type", "content-encoding",
+		"Content-Range", "Authorization", "Cookie", "Set-Cookie", "Cache-Control",
+		"Max-Forwards", "Expect", "X-Forwarded-For", "X-Request-Id", "Via" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		begin(1);
+		add(never[i], "1");
+		add("X-Checksum", "abc");
+		headers_strip_trailers(&message);
+		assert_left("X-Checksum: abc");
+	}
+}
+
+/* RFC 9110 7.8, RFC 9113 3.1 */
+static void only_another_protocol_than_http_is_changed_to(void **state)
+{
+	static const struct {
+		const char *upgrade;
+		bool passes;
+	} rows[] = {
+		{ "websocket", true },
+		{ "WebSocket, foo/2", true },
+		{ "h2c", false },
+		{ "websocket, h2c", false },
+		{ "HTTP/2.0", false },
+		{ "TLS/1.0", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin(1);
+		add("Connection", "keep-alive, Upgrade");
+		add("Upgrade", rows[i].upgrade);
+		strip();
+		assert_int_equal(headers_upgrade(&message, &options).len > 0, rows[i].passes);
+	}
+}
+
+static void an_upgrade_needs_its_option_http_1_1_and_no_body(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Upgrade", "websocket");
+	strip();
+	assert_int_equal(headers_upgrade(&message, &options).len, 0);
+	begin(0);
+	add("Connection", "upgrade");
+	add("Upgrade", "websocket");
+	strip();
+	assert_int_equal(headers_upgrade(&message, &options).len, 0);
+	begin(1);
+	add("Connection", "upgrade");
+	add("Upgrade", "websocket");
+	message.body = BODY_LENGTH;
+	strip();
+	assert_int_equal(headers_upgrade(&message, &options).len, 0);
+}
+
+/* RFC 9110 7.6.2 */
+static void max_forwards_is_counted_down_and_ends_at_zero(void **state)
+{
+	static const struct {
+		enum method_id method;
+		const char *before;
+		bool goes_on;
+		const char *after;
+	} rows[] = {
+		{ METHOD_OPTIONS, "10", true, "Max-Forwards: 9" },
+		{ METHOD_TRACE, "1", true, "Max-Forwards: 0" },
+		{ METHOD_OPTIONS, "0", false, "Max-Forwards: 0" },
+		{ METHOD_GET, "0", true, "Max-Forwards: 0" },
+		{ METHOD_OPTIONS, "many", true, "Max-Forwards: many" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char digits[MAX_FORWARDS_DIGITS];
+
+		begin(1);
+		message.method_id = rows[i].method;
+		add("Max-Forwards", rows[i].before);
+		assert_int_equal(headers_count_forward(&message, digits), rows[i].goes_on);
+		assert_left(rows[i].after);
+	}
 }
 
 /* RFC 9110 10.1.1 */
@@ -229,11 +340,11 @@ static void expect_of_http_1_0_means_nothing(void **state)
 	begin(0);
 	add("Expect", "100-continue");
 	assert_false(headers_expects_continue(&message));
-	headers_strip_replaced(&message);
+	headers_strip_replaced(&message, false);
 	assert_left("");
 	begin(1);
 	add("Expect", "100-continue");
-	headers_strip_replaced(&message);
+	headers_strip_replaced(&message, false);
 	assert_left("Expect: 100-continue");
 }
 
@@ -245,7 +356,7 @@ static void a_field_once_dropped_stays_dropped(void **state)
 	add("Expect", "100-continue");
 	add("X-One", "1");
 	strip();
-	headers_strip_replaced(&message);
+	headers_strip_replaced(&message, false);
 	assert_left("");
 }
 
@@ -305,7 +416,13 @@ int main(void)
 		cmocka_unit_test(close_and_keep_alive_are_options_in_any_case),
 		cmocka_unit_test(an_option_named_close_drops_no_field_of_that_name),
 		cmocka_unit_test(too_many_connection_options_are_refused),
-		cmocka_unit_test(what_a_client_claims_of_itself_is_replaced),
+		cmocka_unit_test(what_weir_writes_itself_is_replaced),
+		cmocka_unit_test(names_with_underscores_are_dropped_unless_they_are_allowed),
+		cmocka_unit_test(trailers_are_taken_by_who_says_so),
+		cmocka_unit_test(trailers_that_change_the_message_are_dropped),
+		cmocka_unit_test(only_another_protocol_than_http_is_changed_to),
+		cmocka_unit_test(an_upgrade_needs_its_option_http_1_1_and_no_body),
+		cmocka_unit_test(max_forwards_is_counted_down_and_ends_at_zero),
 		cmocka_unit_test(expect_of_http_1_0_means_nothing),
 		cmocka_unit_test(a_field_once_dropped_stays_dropped),
 		cmocka_unit_test(a_client_waits_for_100_only_where_it_says_so),
