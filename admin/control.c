@@ -36,9 +36,10 @@ struct control {
 
 	struct loader *loader; /* while a reload is under way */
 	char reload_who[80];
-	reload_done_fn *reload_done;
+	bool reload_again; /* asked for meanwhile: the file may have changed */
+	char again_who[80];
+	reload_done_fn *reload_done; /* told of each reload's end */
 	void *reload_arg;
-	bool reload_again; /* SIGHUP came meanwhile */
 	bool stopping;
 };
 
@@ -152,51 +153,62 @@ static bool begin_reload(struct control *ctl, const char *who, struct error *err
 	return true;
 }
 
+/* What was asked for while another was under way reads the file once more. */
+static void reload_again(struct control *ctl)
+{
+	struct error err;
+
+	if (!ctl->reload_again || ctl->stopping)
+		return;
+	ctl->reload_again = false;
+	if (!begin_reload(ctl, ctl->again_who, &err))
+		log_error("not reloaded: %s", err.text);
+}
+
 static void finish_reload(struct control *ctl)
 {
 	static char text[16384];
 	struct conf_problems problems = { 0 };
 	struct config *config = loader_finish(ctl->loader, &problems);
 	struct error err = { "" };
-	reload_done_fn *done = ctl->reload_done;
 	bool ok;
 
 	ctl->loader = NULL;
-	ctl->reload_done = NULL;
 	report(&problems, text, sizeof(text));
 	conf_problems_done(&problems);
 	ok = config != NULL && take_over(ctl, config, ctl->reload_who, &err);
 	if (err.text[0] != '\0')
 		snprintf(text, sizeof(text), "%s: %s", ctl->config_path, err.text);
-	if (ok)
+	if (ok) {
 		log_info(
 		    "reloaded generation=%u who=%s", ctl->live->generation, ctl->reload_who);
-	else
+		log_listeners(ctl->live);
+	} else {
 		log_error("not reloaded, the configuration before goes on: %s",
 		    err.text[0] != '\0' ? err.text : "see the problems above");
-	if (ok)
-		log_listeners(ctl->live);
-	if (done != NULL)
-		done(ctl->reload_arg, ok, text);
-	if (ctl->reload_again) {
-		ctl->reload_again = false;
-		if (!begin_reload(ctl, "signal:HUP", &err))
-			log_error("not reloaded: %s", err.text);
 	}
+	if (ctl->reload_done != NULL)
+		ctl->reload_done(ctl->reload_arg, ok, text);
+	reload_again(ctl);
 }
 
-bool control_reload(struct control *ctl, const char *who, reload_done_fn *done, void *arg)
+void control_on_reloaded(struct control *ctl, reload_done_fn *done, void *arg)
 {
-	struct error err;
-
-	if (ctl->loader != NULL || ctl->stopping)
-		return false;
-	if (!begin_reload(ctl, who, &err)) {
-		done(arg, false, err.text);
-		return true;
-	}
 	ctl->reload_done = done;
 	ctl->reload_arg = arg;
+}
+
+bool control_reload(struct control *ctl, const char *who, bool *queued, struct error *err)
+{
+	*queued = ctl->loader != NULL;
+	if (ctl->stopping) {
+		error_set(err, "weir is ending");
+		return false;
+	}
+	if (!*queued)
+		return begin_reload(ctl, who, err);
+	ctl->reload_again = true;
+	snprintf(ctl->again_who, sizeof(ctl->again_who), "%s", who);
 	return true;
 }
 
@@ -234,13 +246,14 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 {
 	struct control *ctl = arg;
 	struct error err;
+	bool queued;
 
 	(void)what;
 	if (number != SIGHUP)
 		stop(ctl);
-	else if (ctl->loader != NULL)
-		ctl->reload_again = true;
-	else if (!begin_reload(ctl, "signal:HUP", &err))
+	else if (ctl->stopping)
+		log_info("not reloaded: weir is ending");
+	else if (!control_reload(ctl, "signal:HUP", &queued, &err))
 		log_error("not reloaded: %s", err.text);
 }
 
@@ -321,11 +334,16 @@ static bool start(struct control *ctl, struct config *config, struct error *err)
 		return false;
 	}
 	ctl->routes.journal = ctl->journal;
-	if (!take_over(ctl, config, "start", err))
-		return false;
+	ctl->routes.latches = latches_new();
+	/* Nothing is decided, and journalled, before weir is sure to have its places. */
 	ctl->server = admin_server_new(ctl, conf->admin_socket,
 	    conf->admin_listen_text != NULL ? &conf->admin_listen : NULL, err);
-	if (ctl->server == NULL)
+	if (ctl->routes.latches == NULL || ctl->server == NULL) {
+		config_free(config);
+		return false;
+	}
+	latches_load(ctl->routes.latches, conf->state_dir);
+	if (!take_over(ctl, config, "start", err))
 		return false;
 	ctl->workers = workers_start(ctl->live, ctl->n_workers, ctl->wakeup_fd, err);
 	return ctl->workers != NULL;
@@ -349,6 +367,8 @@ static void done(struct control *ctl)
 		admin_server_free(ctl->server);
 	if (ctl->workers != NULL)
 		workers_join(ctl->workers);
+	if (ctl->routes.latches != NULL)
+		latches_free(ctl->routes.latches);
 	managed_routes_done(&ctl->routes);
 	snapshot_unref(ctl->live);
 	if (ctl->journal != NULL)

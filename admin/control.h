@@ -17,7 +17,7 @@
 
 struct control;
 
-/* What came of a reload; err_text "" where it was taken over. */
+/* What came of a reload; text says why it was not taken over. */
 typedef void reload_done_fn(void *arg, bool ok, const char *text);
 
 /*
@@ -48,10 +48,14 @@ __attribute__((warn_unused_result)) bool control_command(struct control *ctl, co
     enum release_command command, const char *who, const char *why, struct error *err);
 
 /*
- * Reads the configuration again and takes it over if it is sound; done is called
- * once, later. False (and done is never called) while another is under way.
+ * Reads the configuration again and takes it over if it is sound; *queued where
+ * another reload is under way, so that this one comes after it. False where it
+ * cannot be begun.
  */
 __attribute__((warn_unused_result)) bool control_reload(
-    struct control *ctl, const char *who, reload_done_fn *done, void *arg);
+    struct control *ctl, const char *who, bool *queued, struct error *err);
+
+/* Who is told of the end of each reload. */
+void control_on_reloaded(struct control *ctl, reload_done_fn *done, void *arg);
 
 #endif

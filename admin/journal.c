@@ -2,19 +2,20 @@
 
 #include "admin/json_values.h"
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char file_name[] = "journal.jsonl";
+const char journal_file_name[] = "journal.jsonl";
 
 struct journal {
 	int fd;
@@ -22,43 +23,6 @@ struct journal {
 	bool cut;
 	uint64_t failures;
 };
-
-static bool make_directory(const char *path)
-{
-	struct stat there;
-
-	if (mkdir(path, 0700) == 0)
-		return true;
-	return errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode);
-}
-
-/*
- * The last level of an absolute path, whose parents are the system's to set up;
- * every level of a relative one.
- */
-static bool make_state_dir(const char *state_dir, struct error *err)
-{
-	char path[PATH_MAX];
-	size_t len = strlen(state_dir);
-
-	if (len == 0 || len >= sizeof(path)) {
-		error_set(err, "state_dir: the path is empty or longer than %zu bytes",
-		    sizeof(path) - 1);
-		return false;
-	}
-	memcpy(path, state_dir, len + 1);
-	for (char *at = path; path[0] != '/' && (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		if (!make_directory(path))
-			goto error;
-		*at = '/';
-	}
-	if (make_directory(path))
-		return true;
-error:
-	error_set(err, "state_dir %s: cannot create %s: %s", state_dir, path, strerror(errno));
-	return false;
-}
 
 /* A crash may have cut the last line: it ends here, and stays as it is. */
 static bool end_last_line(int fd)
@@ -81,13 +45,18 @@ static int open_file(const char *state_dir, struct error *err)
 	struct stat file;
 
 	if (dir >= 0)
-		fd = openat(
-		    dir, file_name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+		fd = openat(dir, journal_file_name,
+		    O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0) {
-		error_set(err, "cannot open the journal %s/%s: %s", state_dir, file_name,
-		    strerror(errno));
+		error_set(err, "cannot open the journal %s/%s: %s", state_dir,
+		    journal_file_name, strerror(errno));
 	} else if (fstat(fd, &file) < 0 || !S_ISREG(file.st_mode)) {
-		error_set(err, "the journal %s/%s is not a regular file", state_dir, file_name);
+		error_set(err, "the journal %s/%s is not a regular file", state_dir,
+		    journal_file_name);
+		close(fd);
+		fd = -1;
+	} else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		error_set(err, "state_dir %s: another weir uses it", state_dir);
 		close(fd);
 		fd = -1;
 	}
@@ -102,8 +71,12 @@ struct journal *journal_open(const char *state_dir, struct error *err)
 {
 	struct journal *journal;
 
-	if (!make_state_dir(state_dir, err))
+	struct error reason;
+
+	if (!directory_make(state_dir, &reason)) {
+		error_set(err, "state_dir %s: %.400s", state_dir, reason.text);
 		return NULL;
+	}
 	journal = calloc(1, sizeof(*journal));
 	if (journal == NULL) {
 		error_set(err, "out of memory");

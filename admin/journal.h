@@ -16,7 +16,13 @@
 
 struct journal;
 
-/* Creates the file (0600) where it is not there. NULL: err says why. */
+/* In the state directory. */
+extern const char journal_file_name[];
+
+/*
+ * Creates the file (0600) where it is not there. NULL: err says why; one reason is
+ * that another weir has it open.
+ */
 __attribute__((warn_unused_result)) struct journal *journal_open(
     const char *state_dir, struct error *err);
 void journal_close(struct journal *journal);

@@ -17,6 +17,17 @@ static void announce(const struct managed_route *managed, const struct transitio
 	    plan_state_name(t->to), t->weight_from_ppm / 1e4, t->weight_to_ppm / 1e4, t->why);
 }
 
+static void remember_latch(struct managed_routes *routes, const struct managed_route *managed,
+    const struct transition *t)
+{
+	const char *route = managed->route->conf->name;
+
+	if (t->to == PLAN_ROLLED_BACK)
+		latches_add(routes->latches, route, managed->release.id);
+	else if (t->from == PLAN_ROLLED_BACK && t->cause == PLAN_EVENT_RESUME)
+		latches_remove(routes->latches, route, managed->release.id);
+}
+
 /* The weight first: everything else can wait for it. */
 static void carry_out(struct managed_routes *routes, struct managed_route *managed,
     const struct release_step *step, struct instant now)
@@ -29,6 +40,7 @@ static void carry_out(struct managed_routes *routes, struct managed_route *manag
 		route_stats_begin_epoch(managed->route->live->stats);
 	if (!step->changed || managed->route->conf->canary == NULL)
 		return;
+	remember_latch(routes, managed, &step->transition);
 	announce(managed, &step->transition);
 	if (!journal_write(routes->journal, now.wall_us, managed->route->conf->name,
 		managed->release.id, &step->transition))
@@ -70,6 +82,22 @@ static void begin_or_go_on(struct managed_route *managed, const struct managed_r
 		managed->budgets.share = (double)conf->error_budget_ppm / PPM;
 }
 
+/* A release that was rolled back before does not begin again by itself. */
+static void hold_back(
+    struct managed_routes *routes, struct managed_route *managed, struct instant now)
+{
+	struct release_step step;
+
+	if (managed->route->conf->canary == NULL || release_is_latched(&managed->release) ||
+	    !latches_has(routes->latches, managed->route->conf->name, managed->release.id))
+		return;
+	if (release_command(&managed->release, RELEASE_ROLL_BACK, now.now_us, "weir",
+		"this release was rolled back before: `weir resume` clears it, or a new "
+		"release id",
+		&step, NULL))
+		carry_out(routes, managed, &step, now);
+}
+
 void managed_routes_take_over(struct managed_routes *routes, struct managed_route *items,
     struct snapshot *next, struct instant now, const char *who)
 {
@@ -89,6 +117,7 @@ void managed_routes_take_over(struct managed_routes *routes, struct managed_rout
 		/* A new snapshot knows no weight yet, changed or not. */
 		step.new_weight = true;
 		carry_out(routes, managed, &step, now);
+		hold_back(routes, managed, now);
 		route_stats_set_slow_threshold(managed->route->live->stats,
 		    managed->route->conf->latency_budget.threshold_us);
 	}

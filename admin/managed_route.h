@@ -11,6 +11,7 @@
 #define ADMIN_MANAGED_ROUTE_H
 
 #include "admin/journal.h"
+#include "admin/latches.h"
 #include "metrics/budget.h"
 #include "proxy/snapshot.h"
 #include "rollout/release.h"
@@ -27,6 +28,7 @@ struct managed_routes {
 	size_t n;
 	struct snapshot *snapshot; /* the live one; the caller's reference */
 	struct journal *journal;
+	struct latches *latches;
 };
 
 /* The instant of a decision, on both clocks. */

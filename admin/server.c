@@ -3,6 +3,7 @@
 #include "admin/json_values.h"
 #include "admin/status.h"
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,14 @@ enum {
 	METRICS_MAX_BYTES = 64 * 1024 * 1024,
 	ROUTE_NAME_MAX = 64,
 	WHO_SIZE = 64,
+	RELOADERS_MAX = 64,
+};
+
+/* Who waits to hear of a reload. */
+struct reloader {
+	struct admin_server *server;
+	struct evhttp_request *request; /* NULL: has gone */
+	bool queued;                    /* waits for the one after that under way */
 };
 
 struct admin_server {
@@ -33,7 +43,8 @@ struct admin_server {
 	struct evhttp *local;    /* the unix socket: everything */
 	struct evhttp *loopback; /* TCP: what changes nothing; NULL unless configured */
 	char *socket_path;
-	struct evhttp_request *reload; /* waits for its answer; NULL when gone */
+	struct reloader reloaders[RELOADERS_MAX];
+	size_t n_reloaders;
 };
 
 static const struct {
@@ -111,7 +122,7 @@ static bool serve_reading(
 
 	if (!status && !metrics && strcmp(path, "/healthz") != 0)
 		return false;
-	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD)
+	if (method != EVHTTP_REQ_GET)
 		send_error(req, HTTP_BADMETHOD, "this is only to be read: use GET");
 	else if (status)
 		get_status(server, req);
@@ -182,15 +193,9 @@ static void order(struct admin_server *server, struct evhttp_request *req, const
 	evhttp_clear_headers(&params);
 }
 
-static void on_reloaded(void *arg, bool ok, const char *text)
+static void tell(
+    struct admin_server *server, struct evhttp_request *req, bool ok, const char *text)
 {
-	struct admin_server *server = arg;
-	struct evhttp_request *req = server->reload;
-
-	server->reload = NULL;
-	if (req == NULL)
-		return;
-	evhttp_request_set_on_complete_cb(req, NULL, NULL);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), NULL, NULL);
 	if (ok)
 		send_json(req, HTTP_OK,
@@ -200,32 +205,54 @@ static void on_reloaded(void *arg, bool ok, const char *text)
 		send_error(req, 422, text);
 }
 
-/* Whoever asked for the reload has left; the reload goes on. */
-static void on_reloader_gone(struct evhttp_connection *connection, void *arg)
+/* Those that came while it was under way wait for the next one. */
+static void on_reloaded(void *arg, bool ok, const char *text)
 {
 	struct admin_server *server = arg;
 
+	for (size_t i = 0; i < server->n_reloaders; i++) {
+		struct reloader *reloader = &server->reloaders[i];
+
+		if (reloader->request != NULL && !reloader->queued) {
+			tell(server, reloader->request, ok, text);
+			reloader->request = NULL;
+		}
+		reloader->queued = false;
+	}
+	while (server->n_reloaders > 0 &&
+	       server->reloaders[server->n_reloaders - 1].request == NULL)
+		server->n_reloaders--;
+}
+
+/* Whoever asked for the reload has left; the reload goes on. */
+static void on_reloader_gone(struct evhttp_connection *connection, void *arg)
+{
+	struct reloader *reloader = arg;
+
 	(void)connection;
-	server->reload = NULL;
+	reloader->request = NULL;
 }
 
 static void reload(struct admin_server *server, struct evhttp_request *req)
 {
+	struct reloader *reloader = &server->reloaders[server->n_reloaders];
+	struct error err = { "" };
 	char who[WHO_SIZE];
+	bool queued;
 
 	who_asks(req, who);
-	if (server->reload != NULL) {
-		send_error(req, 409, "a reload is under way already");
+	if (server->n_reloaders == RELOADERS_MAX) {
+		send_error(req, 409, "too many reloads are waiting");
 		return;
 	}
-	server->reload = req;
-	evhttp_connection_set_closecb(
-	    evhttp_request_get_connection(req), on_reloader_gone, server);
-	if (!control_reload(server->ctl, who, on_reloaded, server)) {
-		server->reload = NULL;
-		evhttp_connection_set_closecb(evhttp_request_get_connection(req), NULL, NULL);
-		send_error(req, 409, "a reload is under way already, or weir is ending");
+	if (!control_reload(server->ctl, who, &queued, &err)) {
+		send_error(req, 409, err.text);
+		return;
 	}
+	server->n_reloaders++;
+	*reloader = (struct reloader) { server, req, queued };
+	evhttp_connection_set_closecb(
+	    evhttp_request_get_connection(req), on_reloader_gone, reloader);
 }
 
 /* "/routes/NAME/WORD"; false where it is not of that form. */
@@ -287,6 +314,42 @@ static void on_loopback(struct evhttp_request *req, void *arg)
 		    "no such thing here; orders are taken on the admin socket alone");
 }
 
+/* Closed with its event, not by evhttp before it: its number may be a worker's then. */
+static struct bufferevent *new_connection(struct event_base *base, void *arg)
+{
+	(void)arg;
+	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+}
+
+static void on_resume_accepting(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(arg);
+}
+
+/* Out of descriptors: without a pause the loop would do nothing but complain. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	const struct timeval pause = { .tv_sec = 1 };
+
+	(void)arg;
+	log_error("cannot accept admin connections: %s", strerror(errno));
+	if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+		on_resume_accepting, listener, &pause) == 0)
+		evconnlistener_disable(listener);
+}
+
+static bool accept_on(struct evhttp *http, int fd)
+{
+	struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(http, fd);
+
+	if (bound == NULL)
+		return false;
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_error);
+	return true;
+}
+
 static struct evhttp *new_http(
     struct admin_server *server, void (*on_request)(struct evhttp_request *, void *))
 {
@@ -295,7 +358,8 @@ static struct evhttp *new_http(
 	if (http == NULL)
 		return NULL;
 	evhttp_set_gencb(http, on_request, server);
-	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
+	evhttp_set_bevcb(http, new_connection, NULL);
+	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
 	evhttp_set_timeout(http, TIMEOUT_S);
 	evhttp_set_max_headers_size(http, HEADERS_MAX_BYTES);
 	evhttp_set_max_body_size(http, BODY_MAX_BYTES);
@@ -329,6 +393,7 @@ static bool remove_stale(const struct sockaddr_un *address, struct error *err)
 static int listen_unix(const char *path, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct error reason;
 	mode_t before;
 	bool bound;
 	int fd;
@@ -339,6 +404,10 @@ static int listen_unix(const char *path, struct error *err)
 		return -1;
 	}
 	memcpy(address.sun_path, path, strlen(path));
+	if (!directory_make_for(path, &reason)) {
+		error_set(err, "admin_socket %s: %.300s", path, reason.text);
+		return -1;
+	}
 	if (!remove_stale(&address, err))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -362,7 +431,7 @@ static bool serve_unix(struct admin_server *server, const char *path, struct err
 	server->socket_path = strdup(path);
 	server->local = new_http(server, on_local);
 	if (server->local != NULL && server->socket_path != NULL &&
-	    evhttp_accept_socket(server->local, fd) == 0)
+	    accept_on(server->local, fd))
 		return true;
 	close(fd);
 	error_set(err, "admin_socket %s: out of memory", path);
@@ -398,7 +467,7 @@ static bool serve_tcp(
 		return false;
 	}
 	server->loopback = new_http(server, on_loopback);
-	if (server->loopback == NULL || evhttp_accept_socket(server->loopback, fd) < 0 ||
+	if (server->loopback == NULL || !accept_on(server->loopback, fd) ||
 	    getsockname(fd, (struct sockaddr *)&bound.storage, &bound.len) < 0) {
 		error_set(err, "admin_listen: out of memory");
 		return false;
@@ -418,6 +487,7 @@ struct admin_server *admin_server_new(struct control *ctl, const char *socket_pa
 		return NULL;
 	}
 	server->ctl = ctl;
+	control_on_reloaded(ctl, on_reloaded, server);
 	if (serve_unix(server, socket_path, err) &&
 	    (loopback == NULL || serve_tcp(server, loopback, err)))
 		return server;

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,6 +26,38 @@ static void keep_on_one_line(char *text, size_t len)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = '?';
 	}
+}
+
+/*
+ * A pipe that nobody reads would stop whoever logs, and with the control thread
+ * the guard. A line is shorter than PIPE_BUF: where there is room, there is for it.
+ */
+static bool has_room(void)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) == 1;
+}
+
+static void write_line(const char *line, size_t len)
+{
+	static atomic_uint n_lost;
+	char words[64];
+	unsigned lost;
+	int n;
+
+	if (!has_room()) {
+		atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
+		return;
+	}
+	if (write(STDERR_FILENO, line, len) < 0)
+		return; /* Nowhere is left to say so. */
+	lost = atomic_exchange_explicit(&n_lost, 0, memory_order_relaxed);
+	if (lost == 0 || !has_room())
+		return;
+	n = snprintf(words, sizeof(words), "log: %u lines were lost before this\n", lost);
+	if (write(STDERR_FILENO, words, (size_t)n) < 0)
+		return;
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -53,7 +86,5 @@ void log_line(enum log_level level, const char *format, ...)
 		len = sizeof(line) - 2;
 	keep_on_one_line(line + start, len - start);
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0) {
-		/* Nowhere is left to say so. */
-	}
+	write_line(line, len);
 }

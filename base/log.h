@@ -1,7 +1,8 @@
 /*
  * The log: one line per event on standard error, `time level message key=value`.
  *
- * Thread  any; a line is one write, so lines of different threads do not mix.
+ * Thread  any; a line is one write, so lines of different threads do not mix. It
+ *         never blocks: lines that nobody takes are lost, and counted later.
  * Never log a secret, a cookie, a cohort key or a whole header.
  */
 #ifndef BASE_LOG_H

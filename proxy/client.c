@@ -11,6 +11,8 @@ enum {
 	/* How long, and how much, a refused client is listened to. */
 	LINGER_MS = 2000,
 	LINGER_READS = 64,
+	/* How long an idle client's next request is waited for when weir ends. */
+	LAST_REQUEST_MS = 500,
 	READ_MORE_BYTES = 8192,
 };
 
@@ -231,6 +233,20 @@ static void on_readable(struct client *client)
 		relay_feed_request(relay, buffer_slice(&relay->from_client));
 	}
 	relay_run(relay);
+}
+
+void client_serve_last(struct client *client)
+{
+	char byte;
+
+	switch (transport_peek(&client->transport, &byte)) {
+	case IO_DONE: on_readable(client); break;
+	case IO_AGAIN:
+		deadline_set(&client->worker->client_deadlines, &client->deadline,
+		    worker_now_ms(client->worker) + LAST_REQUEST_MS);
+		break;
+	default: client_close(client, CLOSE_BY_CLIENT); break;
+	}
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)

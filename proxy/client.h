@@ -65,6 +65,9 @@ void client_reset(struct client *client, enum close_reason reason);
 /* The relay has finished and is gone: keep the connection, linger, or close. */
 void client_exchange_done(struct client *client, bool persists, bool all_read);
 
+/* weir ends: a request that an idle client has sent, or is sending, is its last. */
+void client_serve_last(struct client *client);
+
 /* Its deadline has passed. */
 void client_expired(struct client *client);
 

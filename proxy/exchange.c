@@ -104,12 +104,16 @@ bool exchange_passes_interim(struct exchange *ex, uint16_t status)
 {
 	if (ex->client_minor == 0)
 		return false; /* HTTP/1.0 knows none */
-	if (status == 100) {
-		if (!ex->expects_continue || ex->continued)
-			return false;
+	/* The server's are passed on, asked for or not: weir asks for none itself. */
+	if (status == 100)
 		ex->continued = true;
-	}
 	return true;
+}
+
+bool exchange_awaits_continue(const struct exchange *ex)
+{
+	return ex->expects_continue && !ex->continued && !ex->body_begun &&
+	       ex->request == REQUEST_BODY;
 }
 
 void exchange_answer_locally(struct exchange *ex, uint16_t status)
@@ -201,7 +205,7 @@ bool exchange_is_over(const struct exchange *ex, bool server_there)
 	if (ex->request == REQUEST_DONE || !server_there)
 		return true;
 	/* A client that was refused before it sent its body will not send it. */
-	return ex->expects_continue && !ex->continued && !ex->body_begun;
+	return exchange_awaits_continue(ex);
 }
 
 const struct outcome *exchange_outcome(struct exchange *ex, uint64_t now_us)

@@ -119,6 +119,9 @@ void exchange_upgrade(struct exchange *ex);
 /* Whether an interim response (1xx) is passed on (RFC 9110 15.2). */
 bool exchange_passes_interim(struct exchange *ex, uint16_t status);
 
+/* The client holds its body back until the server has said 100, or answered. */
+bool exchange_awaits_continue(const struct exchange *ex);
+
 /* weir answers itself; the client's connection persists only if it can. */
 void exchange_answer_locally(struct exchange *ex, uint16_t status);
 

@@ -31,7 +31,10 @@ static void init_for_request(struct relay *relay)
 	relay->client_lost = false;
 	relay->server_deaf = false;
 	relay->has_arm = false;
-	relay->head_timed = false;
+	relay->client_wait = (struct relay_wait) { 0 };
+	relay->server_wait = (struct relay_wait) { 0 };
+	relay->client_bytes = 0;
+	relay->server_bytes = 0;
 	relay->chunked_to_server = false;
 	relay->tunnel = false;
 	relay->pipe = NULL;
@@ -159,7 +162,7 @@ bool relay_reads_client(const struct relay *relay)
 	/* What follows a whole request is the next one's, and waits its turn. */
 	if (relay->exchange.request == REQUEST_DONE && !relay->tunnel)
 		return buffer_len(&relay->from_client) < WORKER_READ_BYTES;
-	return relay->to_server.pending == 0;
+	return relay->to_server.pending == 0 && !relay->server_deaf;
 }
 
 /* Bytes wait for the client to take them. */
@@ -202,8 +205,9 @@ static void flush_to_server(struct relay *relay)
 		    relay->exchange.forwarded_us == 0)
 			exchange_forwarded(&relay->exchange, worker_now_us(relay->worker));
 	}
-	if (relay->server_deaf ||
-	    (server == NULL && relay->exchange.response != RESPONSE_WAITING))
+	/* Until the answer has begun the request may have to be sent again. */
+	if ((relay->server_deaf || server == NULL) &&
+	    relay->exchange.response != RESPONSE_WAITING)
 		sendq_reset(q, false, RELAY_KEEP_BYTES);
 	if (!sendq_keep(q))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
@@ -230,6 +234,7 @@ enum io_result relay_splice(struct relay *relay, struct pipe *pipe)
 		return result;
 	}
 	relay->pipe = pipe;
+	relay->server_bytes += pipe->n;
 	h1_parser_body_passed(&relay->response_parser, pipe->n);
 	return IO_DONE;
 }
@@ -243,8 +248,11 @@ static void drop_pipe(struct relay *relay)
 
 static void drain_pipe(struct relay *relay)
 {
+	size_t before = relay->pipe->n;
+
 	switch (pipe_drain(relay->pipe, &relay->client->transport)) {
 	case IO_DONE:
+		relay->client_bytes += before - relay->pipe->n;
 		if (relay->pipe->n == 0)
 			drop_pipe(relay);
 		break;
@@ -256,11 +264,10 @@ static void drain_pipe(struct relay *relay)
 static void flush_to_client(struct relay *relay)
 {
 	struct sendq *q = &relay->to_client;
-	uint64_t written = 0;
 
 	if (relay->client_lost)
 		return;
-	if (q->pending > 0 && !write_queue(&relay->client->transport, q, &written))
+	if (q->pending > 0 && !write_queue(&relay->client->transport, q, &relay->client_bytes))
 		relay_client_lost(relay, CLOSE_BY_CLIENT);
 	else if (!sendq_keep(q))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
@@ -411,7 +418,8 @@ static uint32_t client_patience_ms(const struct relay *relay)
 		return conf->write_timeout_ms;
 	if (relay->tunnel)
 		return relay->upstream->conf->tunnel_timeout_ms;
-	if (relay->exchange.request == REQUEST_BODY && relay->to_server.pending == 0)
+	if (relay->exchange.request == REQUEST_BODY && relay->to_server.pending == 0 &&
+	    !exchange_awaits_continue(&relay->exchange))
 		return conf->body_timeout_ms;
 	return 0;
 }
@@ -424,39 +432,51 @@ static uint32_t server_patience_ms(const struct relay *relay)
 		return conf->connect_timeout_ms;
 	if (relay->to_server.pending > 0)
 		return conf->write_timeout_ms;
+	if (exchange_awaits_continue(&relay->exchange))
+		return conf->response_timeout_ms;
 	if (relay->exchange.request != REQUEST_DONE || client_lags(relay) || relay->tunnel)
 		return 0;
 	return relay->exchange.response == RESPONSE_WAITING ? conf->response_timeout_ms
 							    : conf->body_timeout_ms;
 }
 
-static void set_deadline(
-    struct deadlines *all, struct deadline *deadline, uint64_t now_ms, uint32_t patience_ms)
+/*
+ * A deadline runs from the last progress of what it waits for, so that events of
+ * the other side do not put it off.
+ */
+static void set_deadline(struct deadlines *all, struct deadline *deadline,
+    struct relay_wait *wait, uint64_t now_ms, struct relay_wait next)
 {
-	if (patience_ms == 0)
+	if (next.patience_ms == wait->patience_ms && next.progress == wait->progress)
+		return;
+	*wait = next;
+	if (next.patience_ms == 0)
 		deadline_stop(deadline);
 	else
-		deadline_set(all, deadline, now_ms + patience_ms);
+		deadline_set(all, deadline, now_ms + next.patience_ms);
 }
 
 static void set_deadlines(struct relay *relay)
 {
 	struct worker *worker = relay->worker;
 	struct client *client = relay->client;
+	struct server_conn *server = relay->server;
 	uint64_t now_ms = worker_now_ms(worker);
 
-	if (relay->exchange.request != REQUEST_HEAD) {
-		set_deadline(&worker->client_deadlines, &client->deadline, now_ms,
-		    client_patience_ms(relay));
-	} else if (!relay->head_timed) {
+	if (relay->exchange.request != REQUEST_HEAD)
+		set_deadline(&worker->client_deadlines, &client->deadline, &relay->client_wait,
+		    now_ms,
+		    (struct relay_wait) { client_patience_ms(relay), relay->client_bytes });
+	else
 		/* A head's time runs from its first byte, however many follow. */
-		relay->head_timed = true;
-		set_deadline(&worker->client_deadlines, &client->deadline, now_ms,
-		    client->acceptor->conf.header_timeout_ms);
-	}
-	if (relay->server != NULL)
-		set_deadline(&worker->server_deadlines, &relay->server->deadline, now_ms,
-		    server_patience_ms(relay));
+		set_deadline(&worker->client_deadlines, &client->deadline, &relay->client_wait,
+		    now_ms,
+		    (struct relay_wait) { client->acceptor->conf.header_timeout_ms, 0 });
+	if (server != NULL)
+		set_deadline(&worker->server_deadlines, &server->deadline, &relay->server_wait,
+		    now_ms,
+		    (struct relay_wait) {
+			server_patience_ms(relay), server->written + relay->server_bytes });
 }
 
 void relay_run(struct relay *relay)

@@ -31,6 +31,12 @@ enum {
 	RELAY_COOKIE_MAX = 192,
 };
 
+/* What a deadline is set for: it is set anew when either changes. */
+struct relay_wait {
+	uint32_t patience_ms; /* 0: none */
+	uint64_t progress;
+};
+
 struct relay {
 	struct relay *next_spare;
 	struct worker *worker;
@@ -51,9 +57,12 @@ struct relay {
 	struct pipe *pipe; /* behind to_client: a large body's bytes; NULL: none */
 	struct sendq to_client;
 
-	size_t client_used; /* of from_client: to be consumed after the flush */
-	size_t server_used; /* likewise of from_server */
-	bool head_timed;    /* the deadline of the request head runs */
+	struct relay_wait client_wait;
+	struct relay_wait server_wait;
+	uint64_t client_bytes; /* read from it and written to it */
+	uint64_t server_bytes; /* read from it */
+	size_t client_used;    /* of from_client: to be consumed after the flush */
+	size_t server_used;    /* likewise of from_server */
 	bool client_lost;
 	enum close_reason lost_reason;
 	bool server_deaf; /* writing to it failed; its answer may still come */

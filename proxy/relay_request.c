@@ -2,6 +2,7 @@
 #include "proxy/relay.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 
 static void refuse(struct relay *relay, uint16_t status, const char *reason)
@@ -234,8 +235,16 @@ void relay_connect(struct relay *relay, bool fresh)
 	relay_expect_response(relay);
 	relay->server = server_conn_get(
 	    relay->worker, (struct server *)(uintptr_t)next_server(relay), relay, fresh);
-	if (relay->server == NULL)
+	relay->server_wait = (struct relay_wait) { 0 };
+	if (relay->server != NULL)
+		return;
+	/* Out of descriptors, ports or memory: no fault of the server's. */
+	if (errno != ECONNREFUSED && errno != ENETUNREACH && errno != EHOSTUNREACH) {
+		relay->has_arm = false;
+		relay_answer(relay, 503, "weir has no connection left for this request");
+	} else {
 		relay_server_lost(relay, LOSS_CONNECT);
+	}
 }
 
 /* A piece of body in weir's own framing. */
@@ -318,6 +327,7 @@ void relay_feed_request(struct relay *relay, struct slice input)
 	bool own = input.data == relay->from_client.data + relay->from_client.start;
 	size_t used;
 
+	relay->client_bytes += input.len;
 	if (relay->tunnel) {
 		if (!sendq_refer(&relay->to_server, input))
 			relay_client_lost(relay, CLOSE_NO_MEMORY);

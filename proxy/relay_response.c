@@ -130,6 +130,7 @@ void relay_feed_response(struct relay *relay, struct slice input)
 	bool own = input.data == relay->from_server.data + relay->from_server.start;
 	size_t used;
 
+	relay->server_bytes += input.len;
 	exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
 	sendq_forget(&relay->to_server);
 	used = read_events(relay, input);

@@ -134,6 +134,18 @@ static void on_readable(struct server_conn *conn)
 	relay_run(relay);
 }
 
+/*
+ * It was readable before it was given this request: the server has closed it, or
+ * has sent what nobody asked for, which is no answer to anything.
+ */
+static void on_stale(struct server_conn *conn)
+{
+	struct relay *relay = conn->relay;
+
+	relay_server_lost(relay, LOSS_CLOSED);
+	relay_run(relay);
+}
+
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct server_conn *conn = arg;
@@ -143,6 +155,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		on_connected(conn);
 	else if (conn->state == SERVER_IDLE)
 		on_idle_readable(conn);
+	else if (conn->reused && conn->taken_turn == conn->worker->turn)
+		on_stale(conn);
 	else if (what & EV_READ)
 		on_readable(conn);
 	else
@@ -155,6 +169,7 @@ static int begin_connect(const struct address *address, bool *under_way)
 	int fd =
 	    socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int on = 1;
+	int error;
 
 	if (fd < 0)
 		return -1;
@@ -166,7 +181,9 @@ static int begin_connect(const struct address *address, bool *under_way)
 		*under_way = true;
 		return fd;
 	}
+	error = errno;
 	close(fd);
+	errno = error;
 	return -1;
 }
 
@@ -207,6 +224,7 @@ struct server_conn *server_conn_get(
 	set_state(conn, SERVER_BUSY);
 	conn->relay = relay;
 	conn->written_before = conn->written;
+	conn->taken_turn = worker->turn;
 	return conn;
 }
 

@@ -31,15 +31,16 @@ struct server_conn {
 	struct server *server;
 	struct relay *relay; /* while CONNECTING or BUSY */
 	enum server_conn_state state;
-	bool reused;                       /* has served an exchange before this one */
-	uint64_t written;                  /* bytes, since it was connected */
-	uint64_t written_before;           /* when this exchange began */
+	uint32_t taken_turn;     /* the turn of the loop in which this exchange got it */
+	bool reused;             /* has served an exchange before this one */
+	uint64_t written;        /* bytes, since it was connected */
+	uint64_t written_before; /* when this exchange began */
 	struct server_conn *newer, *older; /* in the pool */
 };
 
 /*
  * A connection for the relay: an idle one, or a new one under way (state says
- * which). fresh: only a new one. NULL where connecting failed at once.
+ * which). fresh: only a new one. NULL where connecting failed at once: see errno.
  */
 struct server_conn *server_conn_get(
     struct worker *worker, struct server *server, struct relay *relay, bool fresh);

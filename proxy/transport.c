@@ -69,12 +69,13 @@ bool transport_watch(struct transport *transport, short watch)
 	return true;
 }
 
-enum io_result transport_read(struct transport *transport, char *bytes, size_t size, size_t *n)
+static enum io_result receive(
+    struct transport *transport, char *bytes, size_t size, int flags, size_t *n)
 {
 	ssize_t got;
 
 	do
-		got = recv(transport_fd(transport), bytes, size, 0);
+		got = recv(transport_fd(transport), bytes, size, flags);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		*n = (size_t)got;
@@ -83,6 +84,18 @@ enum io_result transport_read(struct transport *transport, char *bytes, size_t s
 	if (got == 0)
 		return IO_EOF;
 	return errno == EAGAIN ? IO_AGAIN : IO_ERROR;
+}
+
+enum io_result transport_read(struct transport *transport, char *bytes, size_t size, size_t *n)
+{
+	return receive(transport, bytes, size, 0, n);
+}
+
+enum io_result transport_peek(struct transport *transport, char *byte)
+{
+	size_t n;
+
+	return receive(transport, byte, 1, MSG_PEEK, &n);
 }
 
 enum io_result transport_write(

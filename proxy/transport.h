@@ -47,6 +47,8 @@ __attribute__((warn_unused_result)) bool transport_watch(
     struct transport *transport, short watch);
 
 enum io_result transport_read(struct transport *transport, char *bytes, size_t size, size_t *n);
+/* Whether a byte is there, without taking it. */
+enum io_result transport_peek(struct transport *transport, char *byte);
 enum io_result transport_write(
     struct transport *transport, const struct iovec *iov, int n_iov, size_t *n);
 

@@ -9,19 +9,25 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	TICK_MS = 100,
+	/* A trouble that goes on is logged so often. */
+	COMPLAIN_EVERY_MS = 1000,
+	/* Of each worker, for all that is not a client or a server. */
+	RESERVED_FDS = 8,
 	/* Connections taken in one turn, so that the others get theirs. */
 	ACCEPTS_AT_ONCE = 32,
 	/* Spare relays that stay; more are given back, some with each tick. */
-	SPARE_RELAYS = 64,
-	SPARE_RELAYS_FREED_AT_ONCE = 64,
+	SPARE_RELAYS = 32,
+	SPARE_RELAYS_FREED_AT_ONCE = 1024,
 };
 
 uint64_t worker_now_us(struct worker *worker)
@@ -99,35 +105,58 @@ static void pause_accepting(struct acceptor *acceptor)
 
 static bool may_accept(const struct acceptor *acceptor)
 {
+	if (acceptor->worker->n_clients >= acceptor->worker->max_clients)
+		return false;
 	return acceptor->conf.max_connections == 0 ||
 	       acceptor->n_clients < acceptor->conf.max_connections;
+}
+
+enum accepted {
+	ACCEPTED,
+	ACCEPTED_NONE, /* nobody waits */
+	ACCEPTED_OUT,  /* of descriptors or memory */
+};
+
+static enum accepted accept_one(struct acceptor *acceptor, int fd)
+{
+	struct address peer = { .len = sizeof(peer.storage) };
+	int client_fd;
+
+	do
+		client_fd = accept4(fd, (struct sockaddr *)&peer.storage, &peer.len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (client_fd < 0 && (errno == ECONNABORTED || errno == EINTR));
+	if (client_fd >= 0) {
+		client_accept(acceptor, client_fd, &peer);
+		return ACCEPTED;
+	}
+	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM
+		   ? ACCEPTED_OUT
+		   : ACCEPTED_NONE;
 }
 
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct acceptor *acceptor = arg;
+	struct worker *worker = acceptor->worker;
 
 	(void)what;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		struct address peer = { .len = sizeof(peer.storage) };
-		int client_fd;
-
 		if (!may_accept(acceptor)) {
 			pause_accepting(acceptor);
 			return;
 		}
-		client_fd = accept4((int)fd, (struct sockaddr *)&peer.storage, &peer.len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (client_fd >= 0) {
-			client_accept(acceptor, client_fd, &peer);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			   errno == ENOMEM) {
-			log_error("cannot accept a connection: %s", strerror(errno));
-			pause_accepting(acceptor);
-			return;
-		} else if (errno != ECONNABORTED && errno != EINTR) {
-			return;
+		switch (accept_one(acceptor, (int)fd)) {
+		case ACCEPTED: continue;
+		case ACCEPTED_NONE: return;
+		case ACCEPTED_OUT: break;
 		}
+		pause_accepting(acceptor);
+		if (worker_now_ms(worker) >= worker->complain_ms) {
+			log_error("cannot accept connections: %s", strerror(errno));
+			worker->complain_ms = worker_now_ms(worker) + COMPLAIN_EVERY_MS;
+		}
+		return;
 	}
 }
 
@@ -166,8 +195,8 @@ static void acceptor_retire(struct acceptor *acceptor)
 {
 	int *fd = &acceptor->listener->fds[acceptor->worker->index];
 
-	acceptor->conf.max_connections = 0;
-	on_acceptable(*fd, EV_READ, acceptor);
+	while (accept_one(acceptor, *fd) == ACCEPTED)
+		continue;
 	if (!acceptor->paused)
 		event_del(&acceptor->event);
 	close(*fd);
@@ -269,6 +298,21 @@ static void sweep_deadlines(struct worker *worker)
 		server_conn_expired(server_conn_of(due));
 }
 
+/* After a burst its memory goes back to the system, a part with each tick. */
+static void trim_spares(struct worker *worker)
+{
+	uint32_t n = worker->n_spare_relays;
+
+	if (n <= SPARE_RELAYS)
+		return;
+	if (n > SPARE_RELAYS + SPARE_RELAYS_FREED_AT_ONCE) {
+		relay_trim_spares(worker, n - SPARE_RELAYS_FREED_AT_ONCE);
+		return;
+	}
+	relay_trim_spares(worker, SPARE_RELAYS);
+	malloc_trim(0);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
@@ -278,13 +322,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	update_date(worker);
 	sweep_deadlines(worker);
 	resume_accepting(worker);
-	if (worker->n_spare_relays > SPARE_RELAYS) {
-		uint32_t keep = SPARE_RELAYS;
-
-		if (worker->n_spare_relays > keep + SPARE_RELAYS_FREED_AT_ONCE)
-			keep = worker->n_spare_relays - SPARE_RELAYS_FREED_AT_ONCE;
-		relay_trim_spares(worker, keep);
-	}
+	trim_spares(worker);
 }
 
 /* Idle clients go now, the others with their answer. */
@@ -297,7 +335,7 @@ static void begin_stop(struct worker *worker)
 	for (struct client *client = worker->clients; client != NULL; client = next) {
 		next = client->older;
 		if (client->state == CLIENT_IDLE)
-			client_close(client, CLOSE_SHUTDOWN);
+			client_serve_last(client);
 	}
 	worker_check_end(worker);
 }
@@ -362,6 +400,7 @@ static void *run(void *arg)
 
 	while (!worker->stopping || worker->clients != NULL) {
 		worker->now_us = 0;
+		worker->turn++;
 		if (atomic_load_explicit(&worker->kill, memory_order_relaxed) ||
 		    event_base_loop(worker->base, EVLOOP_ONCE) < 0)
 			break;
@@ -408,6 +447,22 @@ static void free_worker(struct worker *worker)
 	free(worker);
 }
 
+/*
+ * Half of its share of the descriptors: each client may need a server's
+ * connection too, and some are for listening, the journal and the admin API.
+ */
+static uint32_t max_clients(size_t workers)
+{
+	struct rlimit limit;
+	rlim_t share;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT32_MAX;
+	share = limit.rlim_cur / (rlim_t)workers / 2;
+	share = share > RESERVED_FDS ? share - RESERVED_FDS : 1;
+	return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
+}
+
 static bool init(struct worker *worker)
 {
 	uint64_t now_ms = clock_monotonic_us() / 1000;
@@ -434,6 +489,7 @@ struct worker *worker_start(
 		return NULL;
 	}
 	worker->index = index;
+	worker->max_clients = max_clients(snapshot->listeners[0]->workers);
 	worker->control_fd = control_fd;
 	worker->wakeup_fd = -1;
 	if (!init(worker)) {

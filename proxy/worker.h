@@ -47,11 +47,14 @@ struct worker {
 	struct deadlines server_deadlines;
 	struct client *clients; /* all of them, newest first */
 	uint32_t n_clients;
+	uint32_t max_clients;       /* what the limit of open files allows */
+	uint64_t complain_ms;       /* not to log the same trouble before this */
 	struct relay *spare_relays; /* recycled, newest first */
 	uint32_t n_spare_relays;
 	struct pipes pipes;
 
 	uint64_t now_us; /* of this turn; 0: not read yet */
+	uint32_t turn;   /* counts the turns of the loop */
 	uint64_t random[2];
 	char date[32]; /* IMF-fixdate (RFC 9110 5.6.7), of this second */
 	uint64_t date_s;

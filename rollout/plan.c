@@ -174,8 +174,8 @@ static enum plan_answer on_verdict(struct plan *next, const struct plan_event *e
 	enum verdict_action action = event->verdict->action;
 	bool was_held = next->hold != VERDICT_CONTINUE;
 
-	if (next->state == PLAN_NONE || next->state == PLAN_DONE ||
-	    next->state == PLAN_ROLLED_BACK)
+	if (next->state == PLAN_NONE || next->state == PLAN_ROLLED_BACK ||
+	    (next->state == PLAN_DONE && next->weight_ppm == PPM))
 		return PLAN_UNCHANGED;
 	if (action == VERDICT_ROLL_BACK) {
 		roll_back(next);

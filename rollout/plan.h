@@ -33,7 +33,7 @@
  *                     v
  *                    DONE
  *
- *   all but DONE --ROLL_BACK by the guard--> ROLLED_BACK  weight 0, latched
+ *   all but DONE at 100% --ROLL_BACK by the guard--> ROLLED_BACK  weight 0, latched
  *   all ----------rollback by a person-----> ROLLED_BACK --resume--> as at the start
  *
  * RUNNING and BAKING go on by the guard's ADVANCE or a person's promote. A hold

@@ -178,7 +178,8 @@ void release_tick(struct release *release, const struct evidence *evidence, uint
 	/* A latched release keeps the verdict that latched it. */
 	if (release_is_latched(release))
 		return;
-	if (before.state == PLAN_DONE) {
+	/* At 100% there is nobody left to compare with, nor anywhere to go back to. */
+	if (before.state == PLAN_DONE && before.weight_ppm == PPM) {
 		release->verdict.action = VERDICT_CONTINUE;
 		release->verdict.reason = REASON_COMPLETE;
 		return;
