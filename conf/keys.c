@@ -52,7 +52,7 @@ static const struct key keys[] = {
 	    .help = "threads that carry traffic; auto: one per core" },
 	{ SECTION_WEIR, "state_dir", KEY_FILE, AT(char *, weir, state_dir),
 	    .max = FILE_PATH_MAX, .fallback = "/var/lib/weir",
-	    .help = "directory of what must outlive a restart: weights, latches, the journal" },
+	    .help = "directory of the journal, which also tells what was rolled back" },
 	{ SECTION_WEIR, "admin_socket", KEY_FILE, AT(char *, weir, admin_socket),
 	    .max = SOCKET_PATH_MAX, .fallback = "/run/weir/admin.sock",
 	    .help = "unix socket of the commands (status, promote, rollback...)" },

@@ -80,6 +80,12 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 	return true;
 }
 
+/* Behind a FIN Linux reports a reset as EPIPE (tcp_reset()). */
+static void note_reset(struct server_conn *conn)
+{
+	conn->reset = errno != EPIPE;
+}
+
 /* A large body goes from socket to socket; END needs no more bytes. */
 static void on_spliceable(struct relay *relay, struct pipe *pipe)
 {
@@ -121,7 +127,10 @@ static void on_readable(struct server_conn *conn)
 	switch (transport_read(&conn->transport, at, size, &n)) {
 	case IO_AGAIN: return;
 	case IO_EOF: relay_server_eof(relay); break;
-	case IO_ERROR: relay_server_lost(relay, LOSS_CLOSED); break;
+	case IO_ERROR:
+		note_reset(conn);
+		relay_server_lost(relay, LOSS_CLOSED);
+		break;
 	case IO_DONE:
 		if (at == relay->worker->scratch) {
 			relay_feed_response(relay, (struct slice) { at, n });
@@ -141,7 +150,13 @@ static void on_readable(struct server_conn *conn)
 static void on_stale(struct server_conn *conn)
 {
 	struct relay *relay = conn->relay;
+	char byte;
 
+	switch (transport_peek(&conn->transport, &byte)) {
+	case IO_DONE: conn->reset = true; break; /* open, so that it may read the request */
+	case IO_ERROR: note_reset(conn); break;
+	default: break;
+	}
 	relay_server_lost(relay, LOSS_CLOSED);
 	relay_run(relay);
 }
@@ -248,10 +263,17 @@ void server_conn_put(struct server_conn *conn, uint32_t max_idle, uint32_t idle_
 	    worker_now_ms(worker) + idle_timeout_ms);
 }
 
+/*
+ * Nothing was, where nothing could be written; and where the server's FIN came first
+ * and did not acknowledge a byte of this exchange: it had closed before any
+ * arrived. A reset alone says nothing of what was read before it.
+ */
 bool server_conn_delivered(struct server_conn *conn)
 {
+	if (conn->state != SERVER_BUSY || conn->written == conn->written_before)
+		return false;
 	/* The handshake's SYN counts as one byte. */
-	return conn->state == SERVER_BUSY && conn->written > conn->written_before &&
+	return conn->reset ||
 	       transport_bytes_acked(&conn->transport) > conn->written_before + 1;
 }
 

@@ -33,6 +33,7 @@ struct server_conn {
 	enum server_conn_state state;
 	uint32_t taken_turn;     /* the turn of the loop in which this exchange got it */
 	bool reused;             /* has served an exchange before this one */
+	bool reset;              /* and no FIN came before it: it may have read the request */
 	uint64_t written;        /* bytes, since it was connected */
 	uint64_t written_before; /* when this exchange began */
 	struct server_conn *newer, *older; /* in the pool */

@@ -211,19 +211,27 @@ class Weir:
     def stop(self, expect=0):
         """Ends weir as an operator does, and asserts that nothing was wrong with it."""
         try:
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-            try:
-                code = self.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise AssertionError("weir did not end on SIGTERM:\n" + self.log) from None
-            self._reader.join(timeout=10)
-            assert not SANITIZER_REPORT.search(self.log), self.log
-            assert code == expect, f"weir exited with {code}:\n{self.log}"
+            self._end(expect)
         finally:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+    def restart(self):
+        """Ends it and starts it again, in the same directory."""
+        self._end(0)
+        self.start()
+
+    def _end(self, expect):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("weir did not end on SIGTERM:\n" + self.log) from None
+        self._reader.join(timeout=10)
+        assert not SANITIZER_REPORT.search(self.log), self.log
+        assert code == expect, f"weir exited with {code}:\n{self.log}"
 
 
 def run_weir(*args, timeout=60):
