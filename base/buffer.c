@@ -21,9 +21,26 @@ void buffer_init(struct buffer *buffer, size_t cap)
 	*buffer = (struct buffer) { .cap = cap };
 }
 
+void buffer_lend(struct buffer *buffer, char *memory, size_t size)
+{
+	assert(buffer->data == NULL && size <= buffer->cap);
+	buffer->lent = buffer->data = memory;
+	buffer->lent_size = buffer->size = size;
+}
+
+/* Back to what it began with. */
+static void release(struct buffer *b)
+{
+	if (b->data != b->lent)
+		free(b->data);
+	b->data = b->lent;
+	b->size = b->lent_size;
+	b->start = b->end = 0;
+}
+
 void buffer_done(struct buffer *buffer)
 {
-	free(buffer->data);
+	release(buffer);
 	buffer_init(buffer, buffer->cap);
 }
 
@@ -36,9 +53,11 @@ static bool grow(struct buffer *b, size_t needed)
 		size *= 2;
 	if (size > b->cap)
 		size = b->cap;
-	data = realloc(b->data, size);
+	data = realloc(b->data != b->lent ? b->data : NULL, size);
 	if (data == NULL)
 		return false;
+	if (b->data == b->lent && b->end > 0)
+		memcpy(data, b->data, b->end);
 	b->data = data;
 	b->size = size;
 	return true;
@@ -121,7 +140,7 @@ void buffer_consume(struct buffer *b, size_t n)
 void buffer_reset(struct buffer *b, size_t keep_bytes)
 {
 	b->start = b->end = 0;
-	if (b->size > keep_bytes)
-		buffer_done(b);
+	if (b->size > keep_bytes && b->data != b->lent)
+		release(b);
 	check(b);
 }

@@ -21,10 +21,18 @@ struct buffer {
 	size_t end;
 	size_t size;
 	size_t cap;
+	char *lent; /* memory of the owner's to begin with; NULL: none */
+	size_t lent_size;
 };
 
 void buffer_init(struct buffer *buffer, size_t cap);
 void buffer_done(struct buffer *buffer);
+
+/*
+ * Memory that the owner has anyway, used as long as it suffices. For a new buffer;
+ * it must outlive the buffer's use.
+ */
+void buffer_lend(struct buffer *buffer, char *memory, size_t size);
 
 static inline size_t buffer_len(const struct buffer *buffer)
 {

@@ -4,7 +4,6 @@
 #include "proxy/relay.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -73,7 +72,7 @@ static void leave(struct client *client, enum close_reason reason)
 	    client->host, close_reason_name(reason), client->n_requests);
 	deadline_clear(&client->deadline);
 	unlink_client(client);
-	free(client);
+	slab_give(&worker->client_memory, client);
 	acceptor->n_clients--;
 	acceptor_unref(acceptor);
 	worker_check_end(worker);
@@ -272,7 +271,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 void client_accept(struct acceptor *acceptor, int fd, const struct address *peer)
 {
 	struct worker *worker = acceptor->worker;
-	struct client *client = calloc(1, sizeof(*client));
+	struct client *client = slab_take(&worker->client_memory);
 	char host[ADDRESS_TEXT_SIZE];
 
 	if (client == NULL) {
@@ -284,7 +283,7 @@ void client_accept(struct acceptor *acceptor, int fd, const struct address *peer
 	deadline_init(&client->deadline);
 	if (!transport_open(&client->transport, worker->base, fd, EV_READ, on_event, client)) {
 		close(fd);
-		free(client);
+		slab_give(&worker->client_memory, client);
 		return;
 	}
 	address_format_host(peer, host);

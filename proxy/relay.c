@@ -1,7 +1,7 @@
 #include "proxy/relay.h"
 
 #include <assert.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 static void init_for_request(struct relay *relay)
 {
@@ -51,16 +51,33 @@ static void init_for_request(struct relay *relay)
 	relay->unseen_class.n = 0;
 }
 
+/*
+ * A relay and the first memory of its queues, in pages of their own: after a burst
+ * they go back to the system whole, whatever small things were allocated between.
+ */
+enum {
+	BLOCK_BYTES = 8192
+};
+struct block {
+	struct relay relay;
+	char to_server[2560];
+	char to_client[2560];
+};
+_Static_assert(sizeof(struct block) <= BLOCK_BYTES, "a relay fits its block");
+
 static struct relay *relay_new(struct worker *worker)
 {
 	/* What waits in a queue is bounded by pausing its source; the caps are a net. */
 	enum {
 		QUEUE_CAP = 4 * WORKER_READ_BYTES
 	};
-	struct relay *relay = calloc(1, sizeof(*relay));
+	struct block *block =
+	    mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct relay *relay;
 
-	if (relay == NULL)
+	if (block == MAP_FAILED)
 		return NULL;
+	relay = &block->relay;
 	relay->worker = worker;
 	buffer_init(&relay->from_client, QUEUE_CAP);
 	buffer_init(&relay->from_server, QUEUE_CAP);
@@ -68,7 +85,9 @@ static struct relay *relay_new(struct worker *worker)
 	buffer_init(&relay->response_trailers, QUEUE_CAP);
 	arena_init(&relay->arena, QUEUE_CAP);
 	sendq_init(&relay->to_server, QUEUE_CAP, RELAY_REPLAY_BYTES);
+	sendq_lend(&relay->to_server, block->to_server, sizeof(block->to_server));
 	sendq_init(&relay->to_client, QUEUE_CAP, 0);
+	sendq_lend(&relay->to_client, block->to_client, sizeof(block->to_client));
 	return relay;
 }
 
@@ -81,7 +100,7 @@ static void relay_free(struct relay *relay)
 	arena_done(&relay->arena);
 	sendq_done(&relay->to_server);
 	sendq_done(&relay->to_client);
-	free(relay);
+	munmap(relay, BLOCK_BYTES);
 }
 
 struct relay *relay_take(struct worker *worker, struct client *client)
@@ -91,6 +110,8 @@ struct relay *relay_take(struct worker *worker, struct client *client)
 	if (relay != NULL) {
 		worker->spare_relays = relay->next_spare;
 		worker->n_spare_relays--;
+		if (worker->n_spare_relays < worker->fewest_spare_relays)
+			worker->fewest_spare_relays = worker->n_spare_relays;
 	} else {
 		relay = relay_new(worker);
 	}

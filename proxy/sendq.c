@@ -19,6 +19,11 @@ void sendq_done(struct sendq *q)
 	buffer_done(&q->held);
 }
 
+void sendq_lend(struct sendq *q, char *memory, size_t size)
+{
+	buffer_lend(&q->held, memory, size);
+}
+
 void sendq_reset(struct sendq *q, bool replayable, size_t keep_bytes)
 {
 	buffer_reset(&q->held, keep_bytes);
@@ -157,7 +162,9 @@ bool sendq_keep(struct sendq *q)
 		memcpy(whole.data + whole.end, iov[i].iov_base, iov[i].iov_len);
 		buffer_added(&whole, iov[i].iov_len);
 	}
-	buffer_done(&q->held);
+	whole.lent = q->held.lent;
+	whole.lent_size = q->held.lent_size;
+	buffer_reset(&q->held, 0);
 	q->held = whole;
 	q->parts[0] = (struct sendq_part) { .len = q->pending };
 	q->n_parts = 1;

@@ -43,6 +43,9 @@ struct sendq {
 void sendq_init(struct sendq *q, size_t cap_bytes, size_t replay_cap);
 void sendq_done(struct sendq *q);
 
+/* As buffer_lend(), for what is held. */
+void sendq_lend(struct sendq *q, char *memory, size_t size);
+
 /* Empties it for the next message; sent bytes are kept for a replay if asked. */
 void sendq_reset(struct sendq *q, bool replayable, size_t keep_bytes);
 

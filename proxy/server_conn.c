@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@ static void free_conn(struct server_conn *conn)
 {
 	deadline_clear(&conn->deadline);
 	transport_close(&conn->transport);
-	free(conn);
+	slab_give(&conn->worker->server_conn_memory, conn);
 }
 
 void server_conn_close(struct server_conn *conn)
@@ -205,7 +204,7 @@ static int begin_connect(const struct address *address, bool *under_way)
 static struct server_conn *connect_new(
     struct worker *worker, struct server *server, struct relay *relay)
 {
-	struct server_conn *conn = calloc(1, sizeof(*conn));
+	struct server_conn *conn = slab_take(&worker->server_conn_memory);
 	bool under_way;
 	int fd;
 
@@ -213,7 +212,10 @@ static struct server_conn *connect_new(
 		return NULL;
 	fd = begin_connect(&server->address, &under_way);
 	if (fd < 0) {
-		free(conn);
+		int error = errno;
+
+		slab_give(&worker->server_conn_memory, conn);
+		errno = error;
 		return NULL;
 	}
 	conn->worker = worker;

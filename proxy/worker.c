@@ -25,9 +25,10 @@ enum {
 	RESERVED_FDS = 8,
 	/* Connections taken in one turn, so that the others get theirs. */
 	ACCEPTS_AT_ONCE = 32,
-	/* Spare relays that stay; more are given back, some with each tick. */
-	SPARE_RELAYS = 32,
-	SPARE_RELAYS_FREED_AT_ONCE = 1024,
+	/* Spare relays that stay; the others are freed so often, and so many at once. */
+	SPARE_RELAYS = 8,
+	TRIM_EVERY_TICKS = 10,
+	RELAYS_FREED_AT_ONCE = 4096,
 };
 
 uint64_t worker_now_us(struct worker *worker)
@@ -298,19 +299,24 @@ static void sweep_deadlines(struct worker *worker)
 		server_conn_expired(server_conn_of(due));
 }
 
-/* After a burst its memory goes back to the system, a part with each tick. */
+/*
+ * The spare relays that nobody took for a second go back to the system: after a
+ * burst most of them, under a steady load none.
+ */
 static void trim_spares(struct worker *worker)
 {
-	uint32_t n = worker->n_spare_relays;
+	uint32_t idle = worker->fewest_spare_relays;
 
-	if (n <= SPARE_RELAYS)
+	if (++worker->ticks % TRIM_EVERY_TICKS != 0)
 		return;
-	if (n > SPARE_RELAYS + SPARE_RELAYS_FREED_AT_ONCE) {
-		relay_trim_spares(worker, n - SPARE_RELAYS_FREED_AT_ONCE);
-		return;
+	if (idle > SPARE_RELAYS) {
+		idle -= SPARE_RELAYS;
+		if (idle > RELAYS_FREED_AT_ONCE)
+			idle = RELAYS_FREED_AT_ONCE;
+		relay_trim_spares(worker, worker->n_spare_relays - idle);
+		malloc_trim(0);
 	}
-	relay_trim_spares(worker, SPARE_RELAYS);
-	malloc_trim(0);
+	worker->fewest_spare_relays = worker->n_spare_relays;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -388,6 +394,8 @@ static void clean_up(struct worker *worker)
 	close_idle_servers(worker, worker->view->snapshot, UINT32_MAX);
 	relay_trim_spares(worker, 0);
 	pipes_done(&worker->pipes);
+	slab_done(&worker->client_memory);
+	slab_done(&worker->server_conn_memory);
 	worker_view_unref(worker->view);
 	snapshot_unref(atomic_exchange(&worker->inbox, NULL));
 	event_del(&worker->tick);
@@ -472,6 +480,8 @@ static bool init(struct worker *worker)
 	if (worker->wakeup_fd < 0 || worker->base == NULL ||
 	    getrandom(worker->random, sizeof(worker->random), 0) != sizeof(worker->random))
 		return false;
+	slab_init(&worker->client_memory, sizeof(struct client));
+	slab_init(&worker->server_conn_memory, sizeof(struct server_conn));
 	deadlines_init(&worker->client_deadlines, now_ms);
 	deadlines_init(&worker->server_deadlines, now_ms);
 	update_date(worker);

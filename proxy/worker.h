@@ -11,6 +11,7 @@
 #define PROXY_WORKER_H
 
 #include "base/message.h"
+#include "base/slab.h"
 #include "proxy/deadline.h"
 #include "proxy/pipe.h"
 #include "proxy/snapshot.h"
@@ -51,6 +52,10 @@ struct worker {
 	uint64_t complain_ms;       /* not to log the same trouble before this */
 	struct relay *spare_relays; /* recycled, newest first */
 	uint32_t n_spare_relays;
+	uint32_t fewest_spare_relays; /* since they were last trimmed */
+	uint32_t ticks;
+	struct slab client_memory;
+	struct slab server_conn_memory;
 	struct pipes pipes;
 
 	uint64_t now_us; /* of this turn; 0: not read yet */
