@@ -1,5 +1,9 @@
 #include "proxy/h1_grammar.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
 	TOKEN = 1 << 0,
 	HOST = 1 << 1, /* unreserved / pct-encoded / sub-delims */
@@ -55,26 +59,45 @@ static bool is_field_text(unsigned char c)
 	return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-/* Non-zero where any of the eight bytes is below 0x20 or 0x7f (it may also
- * report a byte behind such a one, so the caller looks again byte by byte). */
-static uint64_t suspects(uint64_t word)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t low = (word - ones * 0x20) & ~word;
-	uint64_t del = word ^ (ones * 0x7f);
+#ifdef __SSE2__
+enum {
+	STRIDE = 16
+};
 
-	return (low | ((del - ones) & ~del)) & (ones * 0x80);
+/* The offset of the first byte that does not belong, or STRIDE. */
+static int first_foreign(const char *at)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+	__m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+	__m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+	int mask = _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
+
+	return mask != 0 ? __builtin_ctz((unsigned)mask) : STRIDE;
 }
+#else
+enum {
+	STRIDE = 8
+};
+
+static int first_foreign(const char *at)
+{
+	int n = 0;
+
+	while (n < STRIDE && is_field_text((unsigned char)at[n]))
+		n++;
+	return n;
+}
+#endif
 
 const char *h1_skip_field_text(const char *at, const char *end)
 {
-	while (end - at >= 8) {
-		uint64_t word;
+	while (end - at >= STRIDE) {
+		int n = first_foreign(at);
 
-		memcpy(&word, at, sizeof(word));
-		if (suspects(word) != 0)
-			break;
-		at += 8;
+		at += n;
+		if (n < STRIDE)
+			return at;
 	}
 	while (at < end && is_field_text((unsigned char)*at))
 		at++;

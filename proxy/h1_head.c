@@ -39,14 +39,18 @@ static struct slice take_token(struct cursor *c)
 /* field-line = field-name ":" OWS field-value OWS CRLF, on one line (RFC 9112 5). */
 static bool read_field(struct cursor *c, struct field *field)
 {
-	const char *from;
+	const char *from, *end;
 
 	field->name = take_token(c);
 	if (field->name.len == 0 || !skip(c, ':'))
 		return false;
+	while (c->at < c->end && (*c->at == ' ' || *c->at == '\t'))
+		c->at++;
 	from = c->at;
-	c->at = h1_skip_field_text(c->at, c->end);
-	field->value = slice_trim((struct slice) { from, (size_t)(c->at - from) });
+	c->at = end = h1_skip_field_text(c->at, c->end);
+	while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	field->value = (struct slice) { from, (size_t)(end - from) };
 	field->id = field_identify(field->name);
 	field->drop = false;
 	return skip_crlf(c);
