@@ -94,7 +94,7 @@ bool client_must_close(const struct client *client)
 {
 	const struct listen_conf *conf = &client->acceptor->conf;
 
-	return client->worker->stopping || client->acceptor->listener == NULL || client->eof ||
+	return client->worker->stopping || client->acceptor->listener == NULL ||
 	       (conf->max_requests > 0 && client->n_requests >= conf->max_requests);
 }
 
@@ -113,7 +113,7 @@ static void linger(struct client *client)
 
 void client_exchange_done(struct client *client, bool persists, bool all_read)
 {
-	if (persists && !client_must_close(client)) {
+	if (persists && !client->eof && !client_must_close(client)) {
 		set_state(client, CLIENT_IDLE);
 		if (!transport_watch(&client->transport, EV_READ)) {
 			client_close(client, CLOSE_NO_MEMORY);

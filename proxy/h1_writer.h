@@ -71,7 +71,7 @@ struct local_answer {
 __attribute__((warn_unused_result)) bool h1_write_local_answer(
     struct buffer *out, const struct local_answer *answer);
 
-/* The phrase of the status codes weir uses itself; "Unknown" for others. */
+/* The phrase of a registered status code; "" for others (RFC 9112 4). */
 const char *h1_reason_phrase(uint16_t status);
 
 #endif

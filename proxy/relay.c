@@ -41,7 +41,7 @@ static void init_for_request(struct relay *relay)
 	relay->server_eof = false;
 	relay->told_client = false;
 	relay->told_server = false;
-	relay->asks_upgrade = false;
+	relay->asked_upgrade = (struct slice) { 0 };
 	relay->route_answers = false;
 	relay->has_bucket = false;
 	relay->refusal = 0;
@@ -161,6 +161,8 @@ bool relay_write_last_chunk(
     struct relay *relay, const struct h1_parser *parser, struct sendq *q)
 {
 	struct message *trailers = &relay->worker->message;
+	struct buffer section;
+	bool ok;
 
 	if (buffer_len(parser->trailers) == 0)
 		return sendq_copy(q, SLICE(H1_LAST_CHUNK));
@@ -168,12 +170,11 @@ bool relay_write_last_chunk(
 	if (!h1_parser_trailers(parser, trailers))
 		trailers->n_fields = 0;
 	headers_strip_trailers(trailers);
-	/* A writer cannot append behind what is kept for a replay. */
-	sendq_forget(q);
-	if (!h1_write_last_chunk(&q->held, trailers))
-		return false;
-	sendq_written(q);
-	return true;
+	/* Not into the queue itself, which may hold what is kept for a replay. */
+	buffer_init(&section, q->held.cap);
+	ok = h1_write_last_chunk(&section, trailers) && sendq_copy(q, buffer_slice(&section));
+	buffer_done(&section);
+	return ok;
 }
 
 bool relay_reads_client(const struct relay *relay)

@@ -82,7 +82,7 @@ struct relay {
 	size_t request_id_len;
 	char issue_cookie[RELAY_COOKIE_MAX];
 	size_t issue_cookie_len;
-	bool asks_upgrade;
+	struct slice asked_upgrade; /* the protocols, in the arena; empty: none */
 	struct buffer request_trailers;
 	struct buffer response_trailers;
 	struct arena arena; /* bytes made for the fields of this exchange */

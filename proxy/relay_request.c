@@ -139,6 +139,21 @@ static bool rewrite_head(struct relay *relay, struct message *request, struct sl
 	return false;
 }
 
+/* What was asked for is compared with what the server agrees to. */
+static bool keep_upgrade(struct relay *relay, struct slice asked)
+{
+	char *copy;
+
+	if (asked.len == 0)
+		return true;
+	copy = arena_take(&relay->arena, asked.len);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, asked.data, asked.len);
+	relay->asked_upgrade = (struct slice) { copy, asked.len };
+	return true;
+}
+
 static bool write_head(struct relay *relay, const struct message *request,
     const struct connection_options *options)
 {
@@ -149,7 +164,8 @@ static bool write_head(struct relay *relay, const struct message *request,
 		.upgrade = headers_upgrade(request, options),
 	};
 
-	relay->asks_upgrade = context.upgrade.len > 0;
+	if (!keep_upgrade(relay, context.upgrade))
+		return false;
 	relay->chunked_to_server = request->body == BODY_STREAM;
 	if (!h1_write_request_head(&q->held, request, &context))
 		return false;
@@ -189,7 +205,7 @@ static void dispatch(
 		begin_rewrite(relay, request, client_ip);
 		relay->route_answers = true;
 	} else if (!headers_count_forward(request, max_forwards)) {
-		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 405,
+		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 501,
 		    "Max-Forwards ends here, at weir");
 	} else {
 		forward(relay, request, options, client_ip);

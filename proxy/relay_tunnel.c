@@ -1,12 +1,26 @@
 #include "proxy/relay.h"
 
+/* The server may only agree to what the client has named (RFC 9110 7.8). */
+static bool was_asked_for(const struct relay *relay, struct slice protocol)
+{
+	struct slice rest = relay->asked_upgrade;
+	struct slice asked;
+
+	while (slice_next_element(&rest, &asked)) {
+		if (slice_equal_nocase(asked, protocol))
+			return true;
+	}
+	return false;
+}
+
 bool relay_open_tunnel(struct relay *relay, const struct message *answer)
 {
 	struct sendq *q = &relay->to_client;
 	const struct field *upgrade = message_find(answer, FIELD_UPGRADE);
 	struct response_context context = { .framing = FRAMING_NONE };
 
-	if (!relay->asks_upgrade || upgrade == NULL || relay->exchange.request != REQUEST_DONE)
+	if (upgrade == NULL || !was_asked_for(relay, upgrade->value) ||
+	    relay->exchange.request != REQUEST_DONE)
 		return false;
 	context.upgrade = upgrade->value;
 	if (!h1_write_response_head(&q->held, answer, &context))

@@ -480,8 +480,8 @@ static void each_status_that_weir_uses_has_its_phrase(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		assert_string_not_equal(h1_reason_phrase(statuses[i]), "Unknown");
-	assert_string_equal(h1_reason_phrase(299), "Unknown");
+		assert_string_not_equal(h1_reason_phrase(statuses[i]), "");
+	assert_string_equal(h1_reason_phrase(299), "");
 }
 
 static bool write_nth(int n)
