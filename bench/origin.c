@@ -2,10 +2,10 @@
  * An upstream that costs as little as an upstream can, so that the proxy is what
  * a benchmark measures: it answers each request head with the same bytes.
  *
- *     origin PORT NAME [BODY_BYTES]
+ *     origin PORT NAME [BODY_BYTES [ADDRESSES]]
  *
- * One thread; requests without bodies, not split inside their last four bytes
- * across more than the buffer. Ends with SIGTERM.
+ * It listens on 127.0.0.1, or on as many addresses from there on. One thread;
+ * requests without bodies. Ends with SIGTERM.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,12 +20,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, FDS = 65536, INPUT = 65536 };
+enum {
+	EVENTS = 256,
+	FDS = 65536,
+	INPUT = 65536,
+	MAX_ADDRESSES = 200
+};
 
 static char *answer;
 static size_t answer_len;
-static uint8_t seen[FDS];    /* how much of "\r\n\r\n" each connection ended with */
-static size_t owed[FDS];     /* bytes of answers not written yet */
+static uint8_t seen[FDS]; /* how much of "\r\n\r\n" each connection ended with */
+static size_t owed[FDS];  /* bytes of answers not written yet */
+static bool listens[FDS];
 
 static void die(const char *what)
 {
@@ -33,13 +39,13 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static int listen_on(uint16_t port)
+static int listen_on(uint32_t host, uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	int on = 1;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address.sin_addr.s_addr = htonl(host);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -68,7 +74,7 @@ static bool write_owed(int epoll, int fd)
 	while (owed[fd] > 0) {
 		size_t part = owed[fd] % answer_len;
 		size_t from = part == 0 ? 0 : answer_len - part;
-		ssize_t n = write(fd, answer + from, answer_len - from);
+		ssize_t n = send(fd, answer + from, answer_len - from, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
 			struct epoll_event both = { EPOLLIN | EPOLLOUT, { .fd = fd } };
@@ -134,29 +140,38 @@ static void make_answer(const char *name, size_t body_bytes)
 	answer_len = (size_t)head + body_bytes;
 }
 
+static void listen_on_all(int epoll, unsigned addresses, uint16_t port)
+{
+	for (unsigned i = 0; i < addresses; i++) {
+		int fd = listen_on(INADDR_LOOPBACK + i, port);
+		struct epoll_event in = { EPOLLIN, { .fd = fd } };
+
+		listens[fd] = true;
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &in) < 0)
+			die("epoll");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS];
+	unsigned long addresses = argc > 4 ? strtoul(argv[4], NULL, 10) : 1;
 	int epoll = epoll_create1(0);
-	int listener;
 
-	if (argc < 3 || argc > 4) {
-		fprintf(stderr, "usage: origin PORT NAME [BODY_BYTES]\n");
+	if (argc < 3 || argc > 5 || addresses < 1 || addresses > MAX_ADDRESSES || epoll < 0) {
+		fprintf(stderr, "usage: origin PORT NAME [BODY_BYTES [ADDRESSES]]\n");
 		return 2;
 	}
-	make_answer(argv[2], argc == 4 ? strtoul(argv[3], NULL, 10) : 32);
-	listener = listen_on((uint16_t)atoi(argv[1]));
-	events[0] = (struct epoll_event) { EPOLLIN, { .fd = listener } };
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &events[0]) < 0)
-		die("epoll");
+	make_answer(argv[2], argc > 3 ? strtoul(argv[3], NULL, 10) : 32);
+	listen_on_all(epoll, (unsigned)addresses, (uint16_t)atoi(argv[1]));
 	for (;;) {
 		int n = epoll_wait(epoll, events, EVENTS, -1);
 
 		for (int i = 0; i < n; i++) {
 			int fd = events[i].data.fd;
 
-			if (fd == listener)
-				accept_all(epoll, listener);
+			if (listens[fd])
+				accept_all(epoll, fd);
 			else if (!serve(epoll, fd, events[i].events))
 				close(fd);
 		}

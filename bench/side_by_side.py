@@ -1,165 +1,96 @@
-"""CPU time per request of weir, nginx and HAProxy, with the same upstream and load.
+"""weir, nginx and HAProxy side by side: the same upstream, load and 90/10 split.
 
-Each proxy is one process, or one worker, on core 0; the upstream and wrk are on core 1.
-All are started once; rounds go A B C, A B C, so that a slow minute of the machine hits
-all alike; ratios are taken within a round. The cost is the CPU time of the proxy's
-process (the kernel's part too) over the requests that wrk counted.
+Each proxy is one process, or one worker, on core 0; the upstream and the load are on
+core 1. The cost is the CPU time of the proxy's process, the kernel's part too.
+bench/README.md says how to read the figures.
 """
 import argparse
-import http.client
+import json
 import os
-import re
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
+import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
-from proxies import PROXIES, UPSTREAM, WRK_SCRIPT  # noqa: E402 (the path comes first)
-from support.servers import Server, free_port  # noqa: E402
-
-PROXY_CORE, LOAD_CORE = "0", "1"
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+from figures import pairs, table
+from fleet import ROOT, Workshop
+from page import page
+from parts import PARTS, QUICK, Run
+from proxies import PROXIES
 
 
-class Proxy:
-    def __init__(self, name, folder, ports, weir):
-        config, command, version = PROXIES[name]
-        command, version = ([weir if c == "weir" else c for c in x] for x in (command, version))
-        for key, port in ports.items():
-            config = config.replace(key, str(port))
-        self.name = name
-        done = subprocess.run(version, capture_output=True, text=True, cwd=ROOT)
-        found = re.search(r"\d+\.\d+[\w.]*", done.stdout + done.stderr)
-        self.version = found[0] if found else "?"
-        self.server = Server(folder / name, config, ["taskset", "-c", PROXY_CORE, *command])
-        self.port = self.server.port
-        self.samples = []
-
-    def pids(self):
-        """The process, and nginx's worker."""
-        pid = self.server.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
-
-    def cpu(self):
-        """Seconds on the CPU so far, and the user part of it."""
-        exact = user = system = 0.0
-        for pid in self.pids():
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                exact += int((task / "schedstat").read_text().split()[0]) / 1e9
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            user += int(fields[11]) * TICK_S
-            system += int(fields[12]) * TICK_S
-        return exact, user, system
-
-    def canary_share(self, users=1000):
-        """The share of users that the canary answers; fails where one gets both arms."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        arms = []
-        for turn in range(2):
-            seen = []
-            for user in range(1, users + 1):
-                connection.request("GET", "/", headers={"X-User-Id": f"user-{user}"})
-                response = connection.getresponse()
-                response.read()
-                seen.append(response.headers["X-Arm"])
-            arms.append(seen)
-        connection.close()
-        assert arms[0] == arms[1], f"{self.name} is not sticky"
-        return arms[0].count("canary") / users
+def parse():
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="PARTS", help="some parts: " + ",".join(PARTS))
+    parser.add_argument("--proxies", default=",".join(PROXIES), help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2, help="for each measurement")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rate", type=int, default=8000, help="requests per second, part rate")
+    parser.add_argument("--weir", default="build/release/weir", help="the weir to measure")
+    parser.add_argument("--page", help="the page to write; default: build/bench.html")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round of most parts: does it all work?")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.25
+    options.parts = options.only.split(",") if options.only else list(
+        QUICK if options.quick else PARTS)
+    names = options.proxies.split(",")
+    for word, known in [(p, PARTS) for p in options.parts] + [(n, PROXIES) for n in names]:
+        if word not in known:
+            parser.error(f"{word} is none of {', '.join(known)}")
+    if not (1 <= options.rounds <= 100 and 0.1 <= options.seconds <= 60 and
+            1 <= options.connections <= 4000 and 1 <= options.rate <= 100000):
+        parser.error("1 to 100 rounds, 0.1 to 60 seconds, 1 to 4000 connections, "
+                     "a rate of 1 to 100000")
+    if os.cpu_count() < 2:
+        parser.error("two cores are needed: one for the proxy, one for the rest")
+    return options, [name for name in PROXIES if name in names]
 
 
-def wrk(port, seconds, connections, script):
-    """Requests counted, and per second."""
-    done = subprocess.run(["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}",
-                           f"-d{seconds}s", "-s", script, f"http://127.0.0.1:{port}/"],
-                          capture_output=True, text=True, timeout=seconds * 3 + 60)
-    problem = re.search(r"Socket errors.*|Non-2xx.*", done.stdout)
-    assert done.returncode == 0 and not problem, problem[0] if problem else done.stderr
-    return int(re.search(r"(\d+) requests in", done.stdout)[1])
+def conditions(options):
+    """What the figures depend on, in a sentence or two."""
+    control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    text = (f"{options.rounds} rounds of {options.seconds:g} s, {options.connections} "
+            f"connections, fixed rate {options.rate}/s, congestion control {control}.")
+    if control == "bbr":
+        text += " bbr paces and so inflates what bodies cost, for all alike."
+    return text
 
 
-def measure(proxy, options, script):
-    wrk(proxy.port, 1, options.connections, script)  # connections and pools, warm
-    before = proxy.cpu()
-    count = wrk(proxy.port, options.seconds, options.connections, script)
-    exact, user, system = (b - a for a, b in zip(before, proxy.cpu()))
-    user_share = user / (user + system) if user + system else 0
-    return {"us": exact / count * 1e6, "user_us": exact / count * 1e6 * user_share,
-            "per_s": count / options.seconds, "busy": exact / options.seconds}
-
-
-def report(proxies, options):
-    print(f"\n{options.connections} connections, {len(proxies[0].samples)} rounds of "
-          f"{options.seconds} s; medians\n")
-    print(f"{'':<10}{'version':<12}{'CPU us/request':>15}{'(user)':>9}{'least':>8}{'most':>8}"
-          f"{'requests/s':>12}{'busy':>7}")
-    for proxy in proxies:
-        def middle(key):
-            return statistics.median(s[key] for s in proxy.samples)
-
-        costs = [s["us"] for s in proxy.samples]
-        user = "(%.1f)" % middle("user_us")
-        print(f"{proxy.name:<10}{proxy.version:<12}{middle('us'):>15.2f}{user:>9}{min(costs):>8.2f}"
-              f"{max(costs):>8.2f}{middle('per_s'):>12.0f}{middle('busy'):>7.0%}")
-    first, *others = proxies
-    print()
-    for other in others:
-        ratios = sorted(a["us"] / b["us"] for a, b in zip(first.samples, other.samples))
-        print(f"{first.name} / {other.name}: {statistics.median(ratios):.3f} "
-              f"(paired; {ratios[0]:.3f} to {ratios[-1]:.3f})")
+def write(options, run, versions, text):
+    """The page, and the samples beside it; a partial run leaves the last page alone."""
+    if (options.quick or options.only) and not options.page:
+        return
+    file = Path(options.page or ROOT / "build/bench.html").absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(page(run.samples, run.names, versions, text))
+    file.with_suffix(".json").write_text(json.dumps(
+        {"conditions": text, "versions": versions, "samples": run.samples}, indent=1))
+    print(f"\nwritten: {file}")
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=4, help="for each measurement")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--only", help="proxies, with commas between: nginx,haproxy")
-    parser.add_argument("--weir", default="build/release/weir", help="the weir to measure")
-    parser.add_argument("--quick", action="store_true", help="one short round: does it all work?")
-    options = parser.parse_args()
-    if options.quick:
-        options.rounds, options.seconds = 1, 1
-    if not (1 <= options.rounds <= 100 and 1 <= options.seconds <= 60):
-        parser.error("1 to 100 rounds of 1 to 60 seconds")
-    names = options.only.split(",") if options.only else list(PROXIES)
-    if os.cpu_count() < 2:
-        parser.error("two cores are needed: one for the proxy, one for the rest")
-    os.chdir(ROOT)
-
-    folder = Path(tempfile.mkdtemp(prefix="weir-bench-"))
-    servers = []
+    options, names = parse()
+    began = time.monotonic()
+    folder = tempfile.mkdtemp(prefix="weir-bench-")
     try:
-        canary = free_port()
-        upstream = Server(folder / "upstream", UPSTREAM.replace("@CANARY@", str(canary)),
-                          ["taskset", "-c", LOAD_CORE, "/usr/sbin/nginx", "-c", "@FILE@"])
-        servers.append(upstream)
-        script = folder / "users.lua"
-        script.write_text(WRK_SCRIPT)
-        ports = {"@LEGACY@": upstream.port, "@CANARY@": canary}
-        proxies = []
-        for name in names:
-            proxies.append(Proxy(name, folder, ports, options.weir))
-            servers.append(proxies[-1].server)
-        for proxy in proxies:
-            share = proxy.canary_share()
-            print(f"{proxy.name}: {share:.1%} of 1000 users on the canary, each on one arm only")
-            assert 0.06 < share < 0.14, f"{proxy.name} does not split 90/10"
-        for n in range(options.rounds):
-            for proxy in proxies:
-                proxy.samples.append(measure(proxy, options, str(script)))
-            costs = ", ".join(f"{p.name} {p.samples[-1]['us']:.2f}" for p in proxies)
-            print(f"round {n + 1}: {costs} us", flush=True)
-        report(proxies, options)
+        workshop = Workshop(folder, str(Path(options.weir).absolute()))
+        run = Run(workshop, names, options)
+        text = conditions(options)
+        print(text)
+        for part in options.parts:
+            part_began = time.monotonic()
+            run.say(f"{part}:")
+            PARTS[part](run)
+            run.say(f"  ({time.monotonic() - part_began:.0f} s)")
+        versions = {name: workshop.version(name) for name in names}
+        print(f"\n{table(run.samples, names, versions)}\n\n{pairs(run.samples, names)}")
+        write(options, run, versions, text)
+        print(f"{time.monotonic() - began:.0f} s")
     finally:
-        for server in reversed(servers):
-            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from support.client import Client
 from support.upstream import ClosedPort, FullPort, Upstream
 from support.weir import Weir, binary, settings
 
@@ -76,3 +77,27 @@ def shop(upstream, weir):
     Shop.weir = weir(settings(Shop.legacy))
     Shop.port = Shop.weir.port
     return Shop
+
+
+@pytest.fixture
+def one_worker(upstream, weir):
+    """A pool is one worker's: with one worker, every request sees the same pool."""
+
+    class Shop:
+        legacy = upstream("legacy")
+
+    Shop.weir = weir(settings(Shop.legacy), workers=1)
+    Shop.port = Shop.weir.port
+    return Shop
+
+
+@pytest.fixture
+def send(shop):
+    """Sends one request with fields; returns what the upstream saw, and the response."""
+
+    def one(fields=(), **options):
+        with Client(shop.port) as client:
+            response = client.request(fields=fields, **options)
+        return shop.legacy.last, response
+
+    return one

@@ -2,23 +2,9 @@
 (RFC 9112 9)."""
 import threading
 
-import pytest
-
 from support.client import Client
 from support.upstream import Reply
 from support.weir import settings
-
-
-@pytest.fixture
-def one_worker(upstream, weir):
-    """A pool is one worker's: with one worker, every request sees the same pool."""
-
-    class Shop:
-        legacy = upstream("legacy")
-
-    Shop.weir = weir(settings(Shop.legacy), workers=1)
-    Shop.port = Shop.weir.port
-    return Shop
 
 
 def test_a_connection_serves_many_requests_on_both_sides(one_worker):
@@ -82,14 +68,6 @@ def test_an_idle_client_is_closed_after_its_time(upstream, weir):
         assert client.closed()
 
 
-def test_a_client_that_asks_for_it_is_closed(one_worker):
-    with Client(one_worker.port) as client:
-        response = client.request(fields={"Connection": "close"})
-        assert response.fields.elements("Connection") == ["close"]
-        assert client.closed()
-        assert one_worker.legacy.last.fields.elements("Connection") in ([], ["keep-alive"])
-
-
 def test_a_connection_serves_as_many_requests_as_configured(upstream, weir):
     running = weir(settings(upstream("legacy"), listen={"max_requests": 3}))
     with Client(running.port) as client:
@@ -97,71 +75,6 @@ def test_a_connection_serves_as_many_requests_as_configured(upstream, weir):
         assert [r.status for r in responses] == [200] * 3
         assert responses[-1].fields.elements("Connection") == ["close"]
         assert client.closed()
-
-
-def test_a_connection_that_the_upstream_closes_is_not_used_again(one_worker):
-    one_worker.legacy.on("/bye", Reply(close=True, body=b"bye"))
-    with Client(one_worker.port) as client:
-        response = client.request(target="/bye")
-        assert response.body == b"bye"
-        assert "close" not in response.fields.elements("Connection")
-        assert client.request().status == 200
-    assert one_worker.legacy.connections == 2
-
-
-@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
-def test_an_upstream_that_closed_an_idle_connection_is_not_noticed(one_worker, reset):
-    with Client(one_worker.port) as client:
-        for n in range(5):
-            assert client.request(target=f"/{n}").body == f"legacy /{n}\n".encode()
-            one_worker.legacy.close_idle(reset)
-    assert one_worker.legacy.connections == 5
-
-
-@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-def test_a_stale_connection_is_replaced_invisibly(one_worker, method, reset):
-    one_worker.legacy.on(lambda r: r.nth > 1, Reply(cut=0, reset=reset))
-    with Client(one_worker.port) as client:
-        client.request(target="/first")
-        body = b"data" if method == "PUT" else None
-        assert client.request(method, "/second", body=body).status == 200
-    seen = [(r.path, r.connection) for r in one_worker.legacy.requests]
-    assert seen == [("/first", 1), ("/second", 1), ("/second", 2)]
-    if method == "PUT":
-        assert one_worker.legacy.last.body == b"data"
-
-
-def test_a_stale_connection_never_makes_a_post_happen_twice(one_worker):
-    """RFC 9110 9.2.2: a proxy must not repeat what is not idempotent."""
-    one_worker.legacy.on(lambda r: r.nth > 1, Reply(cut=0))
-    with Client(one_worker.port) as client:
-        client.request(target="/first")
-        assert client.request("POST", "/pay", body=b"amount=5").status == 502
-    assert [r.path for r in one_worker.legacy.requests].count("/pay") == 1
-
-
-def test_a_request_is_repeated_once_and_no_more(one_worker):
-    with Client(one_worker.port) as client:
-        client.request(target="/first")
-        one_worker.legacy.on("/second", Reply(cut=0))
-        assert client.request(target="/second").status == 502
-    assert [r.path for r in one_worker.legacy.requests].count("/second") == 2
-
-
-def test_a_fresh_connection_that_fails_is_not_tried_again(one_worker):
-    one_worker.legacy.on("/only", Reply(cut=0))
-    with Client(one_worker.port) as client:
-        assert client.request(target="/only").status == 502
-    assert len(one_worker.legacy.requests) == 1
-
-
-def test_a_response_that_began_is_not_asked_for_again(one_worker):
-    with Client(one_worker.port) as client:
-        client.request(target="/first")
-        one_worker.legacy.on("/part", Reply(body=b"x" * 100, cut=20))
-        assert client.request(target="/part").status == 502
-    assert [r.path for r in one_worker.legacy.requests].count("/part") == 1
 
 
 def test_every_worker_serves(upstream, weir):

@@ -9,79 +9,96 @@ from support.weir import settings
 
 HOST = b"Host: shop.example.com\r\n"
 
-# name: (request, allowed statuses). Whatever the status, the connection closes.
+# RFC, section and name: (request, allowed statuses). Whatever the status, the connection closes.
 REFUSED = {
-    "a length and a transfer coding": (
+    "9112 6.3 a length and a transfer coding": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"0\r\n\r\nGET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "a transfer coding and a length": (
+    "9112 6.3 a transfer coding and a length": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
         b"0\r\n\r\n", {400}),
-    "two lengths that differ": (
+    "9112 6.3 two lengths that differ": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", {400}),
-    "two lengths in one line that differ": (
+    "9112 6.3 two lengths that agree": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", {400}),
+    "9112 6.3 two lengths in one line that agree": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5, 5\r\n\r\nhello", {400}),
+    "9112 6.3 two transfer codings": (
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        {400, 501}),
+    "9112 6.3 two lengths in one line that differ": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5, 6\r\n\r\nhello", {400}),
-    "a length with a sign": (
+    "9110 8.6 a length with a sign": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +5\r\n\r\nhello", {400}),
-    "a negative length": (
+    "9110 8.6 a negative length": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -5\r\n\r\nhello", {400}),
-    "a hexadecimal length": (
+    "9110 8.6 a hexadecimal length": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 0x5\r\n\r\nhello", {400}),
-    "an empty length": (
+    "9110 8.6 an empty length": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length:\r\n\r\nhello", {400}),
-    "a length beyond 64 bits": (
+    "9110 8.6 a length beyond 64 bits": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 99999999999999999999\r\n\r\n", {400, 413}),
-    "an unknown transfer coding": (
+    "9112 6.1 an unknown transfer coding": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip\r\n\r\n", {400, 501}),
-    "chunked that is not last": (
+    "9112 6.3 chunked that is not last": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", {400, 501}),
-    "chunked twice": (
+    "9112 6.1 chunked twice": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    "chunked, disguised": (
+    "9112 6.1 chunked, disguised": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    "chunked after a vertical tab": (
+    "9112 6.1 chunked after a vertical tab": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    "chunked in HTTP/1.0": (
+    "9112 6.1 chunked in HTTP/1.0": (
         b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    "a folded line": (
+    "9112 5.2 a folded line": (
         b"GET / HTTP/1.1\r\n" + HOST + b"X-A: one\r\n two\r\n\r\n", {400}),
-    "a folded first line": (
+    "9112 2.2 a folded first line": (
         b"GET / HTTP/1.1\r\n X-A: one\r\n" + HOST + b"\r\n", {400}),
-    "a space before the colon": (
+    "9112 5.1 a space before the colon": (
         b"GET / HTTP/1.1\r\n" + HOST + b"X-A : one\r\n\r\n", {400}),
-    "a tab before the colon": (
+    "9112 5.1 a tab before the colon": (
         b"GET / HTTP/1.1\r\n" + HOST + b"X-A\t: one\r\n\r\n", {400}),
-    "a length with a space before the colon": (
+    "9112 5.1 a length with a space before the colon": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length : 5\r\n\r\nhello", {400}),
-    "a space in a name": (b"GET / HTTP/1.1\r\n" + HOST + b"X A: one\r\n\r\n", {400}),
-    "an empty name": (b"GET / HTTP/1.1\r\n" + HOST + b": one\r\n\r\n", {400}),
-    "a line without a colon": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A\r\n\r\n", {400}),
-    "a bare CR in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: one\rX-B: two\r\n\r\n", {400}),
-    "a bare LF as the end of a line": (b"GET / HTTP/1.1\n" + HOST + b"\r\n", {400, 505}),
-    "bare LFs throughout": (b"GET / HTTP/1.1\nHost: shop.example.com\n\n", {400, 505}),
-    "a NUL in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: o\0ne\r\n\r\n", {400}),
-    "a NUL in a name": (b"GET / HTTP/1.1\r\n" + HOST + b"X\0A: one\r\n\r\n", {400}),
-    "a NUL in the target": (b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "a control character in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: o\x01ne\r\n\r\n", {400}),
-    "no host": (b"GET / HTTP/1.1\r\n\r\n", {400}),
-    "two hosts": (b"GET / HTTP/1.1\r\n" + HOST + b"Host: other.example.com\r\n\r\n", {400}),
-    "a host with a path": (b"GET / HTTP/1.1\r\nHost: a.example/b\r\n\r\n", {400}),
-    "a host with a space": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
-    "two spaces in the request line": (b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "a space in the target": (b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "a space after the version": (b"GET / HTTP/1.1 \r\n" + HOST + b"\r\n", {400, 505}),
-    "a space before the method": (b" GET / HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "a method that is no token": (b"G(T / HTTP/1.1\r\n" + HOST + b"\r\n", {400, 501}),
-    "a method that no one knows": (b"BREW /pot HTTP/1.1\r\n" + HOST + b"\r\n", {501}),
-    "a target without a slash": (b"GET index.html HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
-    "HTTP/0.9": (b"GET /\r\n\r\n", {400, 505}),
-    "HTTP/2.0 in the text": (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", {400, 505}),
-    "HTTP/1.11": (b"GET / HTTP/1.11\r\n" + HOST + b"\r\n", {400, 505}),
-    "another protocol": (b"GET / RTSP/1.0\r\n" + HOST + b"\r\n", {400, 505}),
-    "lower-case http": (b"GET / http/1.1\r\n" + HOST + b"\r\n", {400, 505}),
-    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 405, 501, 505}),
-    "CONNECT": (b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", {400, 405, 501}),
-    "a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"A" * 64 + b"\r\n\r\n", {400}),
+    "9110 5.1 a space in a name": (b"GET / HTTP/1.1\r\n" + HOST + b"X A: one\r\n\r\n", {400}),
+    "9110 5.1 an empty name": (b"GET / HTTP/1.1\r\n" + HOST + b": one\r\n\r\n", {400}),
+    "9112 5 a line without a colon": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A\r\n\r\n", {400}),
+    "9112 2.2 a bare CR in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: one\rX-B: two\r\n\r\n", {400}),
+    "9112 2.2 a bare LF as the end of a line": (b"GET / HTTP/1.1\n" + HOST + b"\r\n", {400, 505}),
+    "9112 2.2 bare LFs throughout": (b"GET / HTTP/1.1\nHost: shop.example.com\n\n", {400, 505}),
+    "9110 5.5 a NUL in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: o\0ne\r\n\r\n", {400}),
+    "9110 5.1 a NUL in a name": (b"GET / HTTP/1.1\r\n" + HOST + b"X\0A: one\r\n\r\n", {400}),
+    "9112 3.2 a NUL in the target": (b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9110 5.5 a control character in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: o\x01ne\r\n\r\n", {400}),
+    "9112 3.2 no host": (b"GET / HTTP/1.1\r\n\r\n", {400}),
+    "9112 3.2 two hosts": (b"GET / HTTP/1.1\r\n" + HOST + b"Host: other.example.com\r\n\r\n", {400}),
+    "9112 3.2 two hosts that agree": (b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n", {400}),
+    "9112 3.2 an absolute target and no host": (b"GET http://shop.example.com/ HTTP/1.1\r\n\r\n", {400}),
+    "9112 3.2 a host with a user": (b"GET / HTTP/1.1\r\nHost: me@a.example\r\n\r\n", {400}),
+    "9112 3.2 two hosts in one line": (b"GET / HTTP/1.1\r\nHost: a.example, b.example\r\n\r\n", {400}),
+    "9112 3.2 a host with a path": (b"GET / HTTP/1.1\r\nHost: a.example/b\r\n\r\n", {400}),
+    "9112 3.2 a host with a space": (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
+    "9112 3 two spaces in the request line": (b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 3.2 a space in the target": (b"GET /a b HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 3 a space after the version": (b"GET / HTTP/1.1 \r\n" + HOST + b"\r\n", {400, 505}),
+    "9112 3 a space before the method": (b" GET / HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 3.1 a method that is no token": (b"G(T / HTTP/1.1\r\n" + HOST + b"\r\n", {400, 501}),
+    "9112 3.1 a method that no one knows": (b"BREW /pot HTTP/1.1\r\n" + HOST + b"\r\n", {501}),
+    "9112 3.2.1 a target without a slash": (b"GET index.html HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 2.3 HTTP/0.9": (b"GET /\r\n\r\n", {400, 505}),
+    "9112 2.3 HTTP/2.0 in the text": (b"GET / HTTP/2.0\r\n" + HOST + b"\r\n", {400, 505}),
+    "9112 2.3 HTTP/1.11": (b"GET / HTTP/1.11\r\n" + HOST + b"\r\n", {400, 505}),
+    "9112 2.3 another protocol": (b"GET / RTSP/1.0\r\n" + HOST + b"\r\n", {400, 505}),
+    "9112 2.3 RTSP": (b"DESCRIBE /a RTSP/1.0\r\n" + HOST + b"\r\n", {400, 501, 505}),
+    "9112 2.3 ICE": (b"SOURCE /a ICE/1.0\r\n" + HOST + b"\r\n", {400, 501, 505}),
+    "9112 3.2 a fragment in the target": (b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 3.2 a byte above 127 in the target": (b"GET /\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9112 3 a tab in the request line": (b"GET\t/ HTTP/1.1\r\n" + HOST + b"\r\n", {400}),
+    "9110 5.5 DEL in a value": (b"GET / HTTP/1.1\r\n" + HOST + b"X-A: o\x7fne\r\n\r\n", {400}),
+    "9112 2.3 lower-case http": (b"GET / http/1.1\r\n" + HOST + b"\r\n", {400, 505}),
+    "9112 2.3 the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 405, 501, 505}),
+    "9112 3.2.3 CONNECT": (b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", {400, 405, 501}),
+    "9112 3 a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"A" * 64 + b"\r\n\r\n", {400}),
 }
 
 
@@ -99,18 +116,18 @@ def test_a_request_is_refused_that_has(shop, name, piece):
 # After the head has been forwarded a bad chunk can only end the exchange: the
 # upstream must not take what came for a whole request.
 BAD_CHUNKS = {
-    "a size that is no number": b"xyz\r\nabc\r\n0\r\n\r\n",
-    "a size with a sign": b"+3\r\nabc\r\n0\r\n\r\n",
-    "a size with 0x": b"0x3\r\nabc\r\n0\r\n\r\n",
-    "a size beyond 64 bits": b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
-    "a negative size": b"-1\r\nabc\r\n0\r\n\r\n",
-    "an empty size": b"\r\nabc\r\n0\r\n\r\n",
-    "a space before the size": b" 3\r\nabc\r\n0\r\n\r\n",
-    "a bare LF after the size": b"3\nabc\r\n0\r\n\r\n",
-    "more data than the size": b"3\r\nabcdef\r\n0\r\n\r\n",
-    "a bare LF after the data": b"3\r\nabc\n0\r\n\r\n",
-    "a bare CR after the size": b"3\rabc\r\n0\r\n\r\n",
-    "an endless size line": b"3;" + b"x" * 100000 + b"\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a size that is no number": b"xyz\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a size with a sign": b"+3\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a size with 0x": b"0x3\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a size beyond 64 bits": b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a negative size": b"-1\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 an empty size": b"\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a space before the size": b" 3\r\nabc\r\n0\r\n\r\n",
+    "9112 7.1 a bare LF after the size": b"3\nabc\r\n0\r\n\r\n",
+    "9112 7.1 more data than the size": b"3\r\nabcdef\r\n0\r\n\r\n",
+    "9112 7.1 a bare LF after the data": b"3\r\nabc\n0\r\n\r\n",
+    "9112 7.1 a bare CR after the size": b"3\rabc\r\n0\r\n\r\n",
+    "9112 7.1.1 an endless size line": b"3;" + b"x" * 100000 + b"\r\nabc\r\n0\r\n\r\n",
 }
 
 

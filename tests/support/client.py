@@ -29,9 +29,10 @@ class Response:
 
 
 class Client:
-    """One connection, to a TCP port of this machine or a unix socket."""
+    """One connection, to a TCP port of this machine or a unix socket; `source` is the
+    address it comes from."""
 
-    def __init__(self, where, timeout=20, receive_buffer=None):
+    def __init__(self, where, timeout=20, receive_buffer=None, source=None):
         family = socket.AF_INET if isinstance(where, int) else socket.AF_UNIX
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -39,6 +40,8 @@ class Client:
         self.sock.settimeout(timeout)
         if family == socket.AF_INET:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if source:
+                self.sock.bind((source, 0))
             self.sock.connect(("127.0.0.1", where))
         else:
             self.sock.connect(str(where))
@@ -84,7 +87,7 @@ class Client:
         """The next final response to a request of that method."""
         interim = []
         while True:
-            response = self._read_head()
+            response = self.read_head()
             if response.status >= 200 or response.status == 101:
                 break
             interim.append(response)
@@ -106,7 +109,8 @@ class Client:
         response.framing = how
         return response
 
-    def _read_head(self):
+    def read_head(self):
+        """The head of the next response, interim or final, and nothing behind it."""
         first, fields = parse_head(self.reader.until(b"\r\n\r\n"))
         line = re.fullmatch(rb"HTTP/1\.([01]) (\d{3}) ([\t\x20-\xff]*)", first)
         if not line:

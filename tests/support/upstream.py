@@ -61,6 +61,9 @@ class Reply:
     continues: bool = True  # send 100 where it is expected
     reads: bool = True  # False: stops reading after the head, until wait
     date: bool = True
+    minor: int = 1  # the version it says
+    trailers: tuple = ()  # fields behind the last chunk
+    talk: object = None  # called with the connection's Reader instead of all the above
 
 
 class Upstream:
@@ -125,6 +128,12 @@ class Upstream:
         with self._lock:
             assert self._lock.wait_for(lambda: len(self._open) == count, timeout), (
                 f"{self.arm}: {len(self._open)} connections open, not {count}")
+
+    def wait_connections(self, count, timeout=10):
+        """Waits until so many connections have been made."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: self.connections >= count, timeout), (
+                f"{self.arm}: {self.connections} of {count} connections")
 
     def wait_complete(self, request, timeout=10):
         with self._lock:
@@ -249,6 +258,9 @@ class Upstream:
             reply.wait.wait(60)
         for interim in reply.interim:
             sock.sendall(interim)
+        if reply.talk:
+            reply.talk(reader)
+            return False, reply.reset
         left = [reply.cut]
         self._send_all(sock, reply, request, left)
         if reply.early:
@@ -277,7 +289,7 @@ class Upstream:
             yield reply.raw
             return
         reason = REASONS.get(reply.status, "Whatever")
-        lines = [f"HTTP/1.1 {reply.status} {reason}", f"X-Arm: {self.arm}"]
+        lines = [f"HTTP/1.{reply.minor} {reply.status} {reason}", f"X-Arm: {self.arm}"]
         if reply.date:
             lines.append("Date: Sun, 22 Nov 2026 10:00:00 GMT")
         lines += [f"{n}: {v}" for n, v in reply.fields]
@@ -300,7 +312,7 @@ class Upstream:
             yield head
             for piece in pieces:
                 yield piece if isinstance(piece, threading.Event) else chunked([piece])[:-5]
-            yield b"0\r\n\r\n"
+            yield b"0\r\n" + "".join(f"{n}: {v}\r\n" for n, v in reply.trailers).encode("latin-1") + b"\r\n"
         elif not reply.pieces and len(reply.body) < 65536:
             yield head + reply.body
         else:
