@@ -81,7 +81,7 @@ static struct instant now(void)
 
 void control_refresh(struct control *ctl)
 {
-	managed_routes_tick(&ctl->routes, now());
+	managed_routes_tick(&ctl->routes, now(), true);
 }
 
 bool control_command(struct control *ctl, const char *route, enum release_command command,
@@ -259,9 +259,11 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
+	struct control *ctl = arg;
+
 	(void)fd;
 	(void)what;
-	control_refresh(arg);
+	managed_routes_tick(&ctl->routes, now(), false);
 }
 
 static void on_wakeup(evutil_socket_t fd, short what, void *arg)
@@ -272,7 +274,7 @@ static void on_wakeup(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	control_refresh(ctl);
+	managed_routes_tick(&ctl->routes, now(), false);
 	if (ctl->loader != NULL && loader_is_done(ctl->loader))
 		finish_reload(ctl);
 	if (ctl->stopping && workers_have_ended(ctl->workers))

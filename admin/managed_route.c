@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+/* A route without traffic is looked at once in so many ticks. */
+enum {
+	QUIET_TICKS = 100
+};
+
 /* How often the budgets' windows move; they do not mind how often. */
 static const uint64_t BUDGETS_EVERY_US = 1000000;
 
@@ -124,21 +129,30 @@ void managed_routes_take_over(struct managed_routes *routes, struct managed_rout
 	free(before.items);
 }
 
-void managed_routes_tick(struct managed_routes *routes, struct instant now)
+static void tick(
+    struct managed_routes *routes, struct managed_route *managed, struct instant now)
 {
-	for (size_t i = 0; i < routes->n; i++) {
-		struct managed_route *managed = &routes->items[i];
-		const struct route_stats *stats = managed->route->live->stats;
-		struct release_step step;
-		struct evidence evidence;
+	const struct route_stats *stats = managed->route->live->stats;
+	struct release_step step;
+	struct evidence evidence;
 
-		if (now.now_us >= managed->budgets.last_us + BUDGETS_EVERY_US)
-			route_budgets_tick(&managed->budgets, stats, now.now_us);
-		if (managed->route->conf->canary == NULL)
-			continue;
-		route_stats_evidence(stats, PATH_CLASS_ALL, &evidence);
-		release_tick(&managed->release, &evidence, now.now_us, &step);
-		carry_out(routes, managed, &step, now);
+	if (now.now_us >= managed->budgets.last_us + BUDGETS_EVERY_US)
+		route_budgets_tick(&managed->budgets, stats, now.now_us);
+	if (managed->route->conf->canary == NULL)
+		return;
+	route_stats_evidence(stats, PATH_CLASS_ALL, &evidence);
+	release_tick(&managed->release, &evidence, now.now_us, &step);
+	carry_out(routes, managed, &step, now);
+}
+
+void managed_routes_tick(struct managed_routes *routes, struct instant now, bool all)
+{
+	size_t turn = routes->ticks++ % QUIET_TICKS;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		if (snapshot_route_was_touched(routes->snapshot, i) || all ||
+		    i % QUIET_TICKS == turn)
+			tick(routes, &routes->items[i], now);
 	}
 }
 

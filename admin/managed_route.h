@@ -29,6 +29,7 @@ struct managed_routes {
 	struct snapshot *snapshot; /* the live one; the caller's reference */
 	struct journal *journal;
 	struct latches *latches;
+	size_t ticks;
 };
 
 /* The instant of a decision, on both clocks. */
@@ -51,8 +52,12 @@ __attribute__((warn_unused_result)) struct managed_route *managed_routes_prepare
 void managed_routes_take_over(struct managed_routes *routes, struct managed_route *items,
     struct snapshot *next, struct instant now, const char *who);
 
-/* Judges every release that has a canary, and carries out what follows. */
-void managed_routes_tick(struct managed_routes *routes, struct instant now);
+/*
+ * Judges the releases on whose routes something has happened, and carries out what
+ * follows. The others are looked at every ten seconds, a part with each tick: nothing
+ * changes for them but time. all: every one of them, now.
+ */
+void managed_routes_tick(struct managed_routes *routes, struct instant now, bool all);
 
 /* As control_command(). */
 __attribute__((warn_unused_result)) bool managed_routes_command(struct managed_routes *routes,

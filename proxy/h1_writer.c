@@ -149,7 +149,8 @@ static char *put_framing(
 	if (context->upgrade.len > 0) {
 		at = put_field(at, SLICE("Upgrade"), context->upgrade);
 		at = PUT_LITERAL(at, "Connection: Upgrade\r\n");
-	} else if (context->close)
+	}
+	if (context->close)
 		at = PUT_LITERAL(at, "Connection: close\r\n");
 	else if (context->keep_alive)
 		at = PUT_LITERAL(at, "Connection: keep-alive\r\n");
@@ -319,6 +320,8 @@ bool h1_write_local_answer(struct buffer *out, const struct local_answer *answer
 	at = put_length(at, body_len);
 	if (answer->close)
 		at = PUT_LITERAL(at, "Connection: close\r\n");
+	else if (answer->keep_alive)
+		at = PUT_LITERAL(at, "Connection: keep-alive\r\n");
 	at = PUT_LITERAL(at, "\r\n");
 	if (!answer->head)
 		at = put(at, (struct slice) { body, body_len });

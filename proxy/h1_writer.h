@@ -35,8 +35,9 @@ struct response_context {
 	bool keep_alive;           /* say Connection: keep-alive, to HTTP/1.0 */
 	struct slice date;         /* for a response without one; may be empty */
 	struct slice issue_cookie; /* a Set-Cookie value to add; may be empty */
-	struct slice upgrade;      /* with 101: the protocol it changes to */
-	bool own;                  /* weir's answer, not one that it passes on */
+	struct slice
+	    upgrade; /* with 101: the protocol it changes to; with 426: those it wants */
+	bool own;    /* weir's answer, not one that it passes on */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_response_head(
@@ -65,7 +66,8 @@ struct local_answer {
 	struct slice request_id;  /* at most REQUEST_ID_MAX bytes; may be empty */
 	struct slice date;
 	bool close;
-	bool head; /* answers HEAD: the fields alone */
+	bool keep_alive; /* say so, to HTTP/1.0 */
+	bool head;       /* answers HEAD: the fields alone */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_local_answer(

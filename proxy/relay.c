@@ -310,7 +310,9 @@ void relay_record(struct relay *relay)
 	struct exchange *ex = &relay->exchange;
 	struct route_live *live;
 	const struct outcome *outcome;
+	atomic_uchar *mark;
 	uint32_t generation;
+	bool urgent;
 
 	if (!relay->has_arm)
 		return;
@@ -321,7 +323,11 @@ void relay_record(struct relay *relay)
 		    (uint8_t)path_class_intern(live->path_classes, &relay->unseen_class);
 	outcome = exchange_outcome(ex, worker_now_us(relay->worker));
 	generation = atomic_load_explicit(&live->generation, memory_order_relaxed);
-	if (route_stats_record(live->stats, relay->worker->index, generation, outcome))
+	mark = &relay->view->touched[relay->route - relay->view->snapshot->routes];
+	urgent = route_stats_record(live->stats, relay->worker->index, generation, outcome);
+	/* After the counters: who clears it before has yet to read them. */
+	atomic_store_explicit(mark, 1, memory_order_release);
+	if (urgent)
 		worker_wake_control(relay->worker);
 }
 

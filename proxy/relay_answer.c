@@ -27,6 +27,8 @@ static void queue_local_answer(struct relay *relay, uint16_t status, const char 
 		.request_id = request_id(relay),
 		.date = worker_date(relay->worker),
 		.close = !relay->exchange.client_persists,
+		.keep_alive =
+		    relay->exchange.client_persists && relay->exchange.client_minor == 0,
 		.head = relay->exchange.method == METHOD_HEAD,
 	};
 

@@ -40,6 +40,7 @@ static bool on_head(struct relay *relay, struct message *response)
 	struct sendq *q = &relay->to_client;
 	struct connection_options options;
 	struct response_context context;
+	const struct field *upgrade;
 	struct h1_fault fault;
 
 	if (!headers_strip_hop_by_hop(response, &options, &fault))
@@ -61,6 +62,10 @@ static bool on_head(struct relay *relay, struct message *response)
 		.date = worker_date(relay->worker),
 		.issue_cookie = { relay->issue_cookie, relay->issue_cookie_len },
 	};
+	/* What it wants instead is part of this answer (RFC 9110 15.5.22). */
+	upgrade = response->status == 426 ? message_find(response, FIELD_UPGRADE) : NULL;
+	if (upgrade != NULL)
+		context.upgrade = upgrade->value;
 	if (!h1_write_response_head(&q->held, response, &context)) {
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 		return false;

@@ -226,13 +226,16 @@ static bool build_views(struct snapshot *next, size_t workers, struct error *err
 
 	next->views = calloc(workers, sizeof(next->views[0]));
 	next->next_servers = calloc(workers * n + 1, sizeof(uint32_t));
-	if (next->views == NULL || next->next_servers == NULL) {
+	next->touched = calloc(workers * next->n_routes + 1, sizeof(next->touched[0]));
+	next->workers = workers;
+	if (next->views == NULL || next->next_servers == NULL || next->touched == NULL) {
 		error_set(err, "out of memory");
 		return false;
 	}
 	for (size_t w = 0; w < workers; w++) {
 		next->views[w].snapshot = next;
 		next->views[w].next_server = next->next_servers + w * n;
+		next->views[w].touched = next->touched + w * next->n_routes;
 		/* Workers begin at different servers, so that together they are even. */
 		for (size_t i = 0; i < n; i++)
 			next->views[w].next_server[i] = (uint32_t)w;
@@ -310,6 +313,7 @@ void snapshot_unref(struct snapshot *snapshot)
 	free(snapshot->exposures);
 	free(snapshot->views);
 	free(snapshot->next_servers);
+	free(snapshot->touched);
 	config_free(snapshot->config);
 	free(snapshot);
 }
@@ -320,6 +324,22 @@ void snapshot_set_weight(
 	exposure_set(&snapshot->exposures[route], generation, weight_ppm);
 	atomic_store_explicit(
 	    &snapshot->routes[route].live->generation, generation, memory_order_relaxed);
+}
+
+bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route)
+{
+	bool touched = false;
+
+	for (size_t w = 0; w < snapshot->workers; w++) {
+		atomic_uchar *mark = &snapshot->views[w].touched[route];
+
+		if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
+			continue;
+		/* Before the counters are read, so that what comes later marks it again. */
+		atomic_exchange(mark, 0);
+		touched = true;
+	}
+	return touched;
 }
 
 int snapshot_find_route(const struct snapshot *snapshot, const char *name)

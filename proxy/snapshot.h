@@ -76,11 +76,13 @@ struct worker_view {
 	struct snapshot *snapshot;
 	uint32_t refs;         /* the worker's own: exchanges, and 1 while current */
 	uint32_t *next_server; /* round robin, by upstream */
+	atomic_uchar *touched; /* by route: an outcome was recorded; cleared by the reader */
 };
 
 struct snapshot {
 	atomic_uint refs;
 	uint32_t generation;
+	size_t workers;
 	struct config *config;
 	struct router *router;
 	struct route *routes; /* config order */
@@ -94,6 +96,7 @@ struct snapshot {
 	struct exposure *exposures; /* by route */
 	struct worker_view *views;  /* by worker */
 	uint32_t *next_servers;     /* the views' */
+	atomic_uchar *touched;      /* the views' */
 };
 
 /*
@@ -112,6 +115,13 @@ void snapshot_unref(struct snapshot *snapshot);
  */
 void snapshot_set_weight(
     struct snapshot *snapshot, size_t route, uint32_t generation, uint32_t weight_ppm);
+
+/*
+ * Whether any worker has recorded an outcome on the route since this was last asked
+ * (control thread). Outcomes of requests that began under an older snapshot do not
+ * show here.
+ */
+bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route);
 
 /* A route's index by name, or -1. */
 int snapshot_find_route(const struct snapshot *snapshot, const char *name);
