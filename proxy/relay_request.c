@@ -2,6 +2,7 @@
 #include "proxy/relay.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -11,12 +12,24 @@ static void refuse(struct relay *relay, uint16_t status, const char *reason)
 	relay->refusal_reason = reason;
 }
 
-static void put_hex(char *text, uint64_t n)
+/* Eight digits at once, each nibble in a byte of its own. */
+static void put_hex32(char text[8], uint32_t n)
 {
-	for (int i = 15; i >= 0; i--) {
-		text[i] = "0123456789abcdef"[n & 15];
-		n >>= 4;
-	}
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t v = ((uint64_t)(n & 0xffff0000) << 16) | (n & 0xffff);
+	uint64_t over_nine;
+
+	v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+	v = (v | v << 4) & (ones * 0x0f);
+	over_nine = ((v + ones * 6) >> 4) & ones;
+	v = htobe64(v + ones * '0' + over_nine * ('a' - '0' - 10));
+	memcpy(text, &v, sizeof(v));
+}
+
+static void put_hex(char text[16], uint64_t n)
+{
+	put_hex32(text, (uint32_t)(n >> 32));
+	put_hex32(text + 8, (uint32_t)n);
 }
 
 /* The client's own, if it can be passed on, or a new one. */
