@@ -104,7 +104,10 @@ enum io_result transport_write(
 	ssize_t put;
 
 	do
-		put = writev(transport_fd(transport), iov, n_iov);
+		/* One piece, as most are, needs no vector to be read from user space. */
+		put = n_iov == 1 ? send(transport_fd(transport), iov->iov_base, iov->iov_len,
+				       MSG_NOSIGNAL)
+				 : writev(transport_fd(transport), iov, n_iov);
 	while (put < 0 && errno == EINTR);
 	if (put >= 0) {
 		*n = (size_t)put;
