@@ -27,8 +27,7 @@ void exchange_request_head(struct exchange *ex, const struct message *request,
 {
 	ex->client_minor = request->minor;
 	ex->method = request->method_id;
-	ex->has_request_body = request->body != BODY_NONE;
-	ex->expects_continue = ex->has_request_body && headers_expects_continue(request);
+	ex->expects_continue = request->body != BODY_NONE && headers_expects_continue(request);
 	/* RFC 9112 9.3 */
 	if (options->close || (request->minor == 0 && !options->keep_alive))
 		ex->client_persists = false;

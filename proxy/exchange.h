@@ -67,7 +67,6 @@ struct exchange {
 
 	uint8_t client_minor;
 	enum method_id method;
-	bool has_request_body;
 	bool body_begun; /* a byte of the request's body has come */
 	bool expects_continue;
 	bool continued;       /* a 100 went to the client */

@@ -20,12 +20,7 @@ static void init_for_request(struct relay *relay)
 	};
 	h1_parser_init_request(&relay->request_parser, &relay->request_limits);
 	h1_parser_keep_trailers(&relay->request_parser, &relay->request_trailers);
-	buffer_reset(&relay->request_trailers, 0);
-	buffer_reset(&relay->response_trailers, 0);
-	arena_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, true, RELAY_KEEP_BYTES);
-	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
-	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
 	relay->client_used = 0;
 	relay->server_used = 0;
 	relay->client_lost = false;
@@ -122,17 +117,23 @@ struct relay *relay_take(struct worker *worker, struct client *client)
 	return relay;
 }
 
-static void give_back(struct relay *relay)
+/* What the exchange has left behind; from_client may hold the next request. */
+static void empty(struct relay *relay)
 {
-	struct worker *worker = relay->worker;
-
-	buffer_reset(&relay->from_client, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->from_server, RELAY_KEEP_BYTES);
 	buffer_reset(&relay->request_trailers, 0);
 	buffer_reset(&relay->response_trailers, 0);
 	arena_reset(&relay->arena, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_server, false, RELAY_KEEP_BYTES);
 	sendq_reset(&relay->to_client, false, RELAY_KEEP_BYTES);
+}
+
+static void give_back(struct relay *relay)
+{
+	struct worker *worker = relay->worker;
+
+	buffer_reset(&relay->from_client, RELAY_KEEP_BYTES);
+	empty(relay);
 	relay->client = NULL;
 	relay->next_spare = worker->spare_relays;
 	worker->spare_relays = relay;
@@ -407,6 +408,7 @@ static enum settled settle(struct relay *relay)
 	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
 	finish(relay);
 	if (persists && !all_read) {
+		empty(relay);
 		init_for_request(relay);
 		return SETTLED_NEXT;
 	}

@@ -78,8 +78,6 @@ static struct server *server_for(const struct snapshot *before, const char *upst
 		return NULL;
 	atomic_init(&server->refs, 1);
 	server->address = conf->address;
-	server->workers = workers;
-	address_format(&conf->address, server->text);
 	return server;
 }
 

@@ -38,10 +38,8 @@ struct route_live {
 struct server {
 	atomic_uint refs;
 	struct address address;
-	char text[ADDRESS_TEXT_SIZE];
 	_Atomic uint32_t generation; /* of the latest snapshot that has it */
-	size_t workers;
-	struct pool pools[]; /* one for each worker */
+	struct pool pools[];         /* one for each worker */
 };
 
 struct upstream {
