@@ -1,13 +1,23 @@
 #include "conf/check.h"
 
+#include "conf/matches.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* An address that weir listens on. */
 struct bound {
-	char text[ADDRESS_TEXT_SIZE]; /* one spelling of each address, so equal texts are equal
-				       */
+	char text[ADDRESS_TEXT_SIZE]; /* one spelling of each, so that equal ones are equal */
 	uint32_t line;
+	bool admin;
+	const struct address *address;
+};
+
+/* In order of text, then line. */
+struct bounds {
+	struct bound *items;
+	size_t n;
 };
 
 static int compare_bound(const void *a, const void *b)
@@ -20,128 +30,153 @@ static int compare_bound(const void *a, const void *b)
 	return left->line < right->line ? -1 : left->line > right->line;
 }
 
-static bool check_listens(const struct config *config, struct problems *problems)
+static void add_bound(struct bounds *bounds, const struct address *address, uint32_t line)
 {
-	struct bound *bounds = calloc(config->n_listens + 1, sizeof(*bounds));
-	size_t n = 0;
+	struct bound *bound = &bounds->items[bounds->n++];
 
-	if (bounds == NULL)
+	address_format(address, bound->text);
+	bound->address = address;
+	bound->line = line;
+}
+
+static bool list_bounds(const struct config *config, struct bounds *bounds)
+{
+	const struct weir_conf *weir = &config->weir;
+
+	*bounds =
+	    (struct bounds) { .items = calloc(config->n_listens + 1, sizeof(*bounds->items)) };
+	if (bounds->items == NULL)
 		return false;
 	for (size_t i = 0; i < config->n_listens; i++) {
 		const struct listen_conf *listen = &config->listens[i];
 
-		if (listen->address_text == NULL)
-			continue; /* reported as missing or wrong */
-		address_format(&listen->address, bounds[n].text);
-		bounds[n++].line = listen->place.line;
+		if (listen->address_text != NULL) /* else reported as missing or wrong */
+			add_bound(bounds, &listen->address, listen->place.line);
 	}
-	if (config->weir.admin_listen_text != NULL &&
-	    address_has_port(&config->weir.admin_listen)) {
-		address_format(&config->weir.admin_listen, bounds[n].text);
-		bounds[n++].line = config->weir.admin_listen_place.line;
+	if (weir->admin_listen_text != NULL && address_has_port(&weir->admin_listen)) {
+		add_bound(bounds, &weir->admin_listen, weir->admin_listen_place.line);
+		bounds->items[bounds->n - 1].admin = true;
 	}
-	qsort(bounds, n, sizeof(*bounds), compare_bound);
-	for (size_t i = 1; i < n; i++) {
-		if (strcmp(bounds[i].text, bounds[i - 1].text) == 0)
-			problems_add(problems, bounds[i].line,
-			    "%s is listened on already, by line %u", bounds[i].text,
-			    bounds[i - 1].line);
-	}
-	free(bounds);
+	qsort(bounds->items, bounds->n, sizeof(*bounds->items), compare_bound);
 	return true;
 }
 
-/* One host of a route, with its path: what a request is matched against. */
-struct match {
-	const char *host; /* "" for any */
-	const struct route_conf *route;
-};
-
-static int compare_match(const struct match *left, const struct match *right)
+/* The first of that text, or NULL. */
+static const struct bound *find_bound(const struct bounds *bounds, const char *text)
 {
-	int order = strcmp(left->host, right->host);
+	for (size_t low = 0, high = bounds->n; low < high;) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(text, bounds->items[middle].text);
 
-	if (order == 0)
-		order = strcmp(left->route->path, right->route->path);
-	if (order == 0)
-		order = left->route->path_exact - right->route->path_exact;
-	return order;
-}
-
-static int compare_match_in_file(const void *a, const void *b)
-{
-	const struct match *left = a, *right = b;
-	int order = compare_match(left, right);
-
-	if (order != 0)
-		return order;
-	return left->route < right->route ? -1 : left->route > right->route;
-}
-
-static size_t list_matches(const struct config *config, struct match *matches)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < config->n_routes; i++) {
-		const struct route_conf *route = &config->routes[i];
-
-		if (route->path == NULL)
-			continue; /* reported as wrong */
-		if (route->hosts.n == 0)
-			matches[n++] = (struct match) { "", route };
-		for (size_t j = 0; j < route->hosts.n; j++)
-			matches[n++] = (struct match) { route->hosts.items[j], route };
-	}
-	return n;
-}
-
-static void report_match(
-    const struct match *match, const struct match *first, struct problems *problems)
-{
-	const char *host = match->host;
-	bool any = *host == '\0';
-
-	if (match->route != first->route && strcmp(match->route->name, first->route->name) == 0)
-		return; /* reported as a second section of that name */
-	if (match->route == first->route)
-		problems_add(problems, match->route->place.line,
-		    "[route %s] has the host '%s' twice", match->route->name, host);
-	else
-		problems_add(problems, match->route->place.line,
-		    "[route %s] never gets requests of %s%s%s with path '%s%s': "
-		    "[route %s] on line %u is the same, and comes first",
-		    match->route->name, any ? "any host" : "host '", host, any ? "" : "'",
-		    match->route->path_exact ? "= " : "", match->route->path,
-		    first->route->name, first->route->place.line);
-}
-
-static bool check_matches(const struct config *config, struct problems *problems)
-{
-	struct match *matches;
-	size_t room = 1, first = 0, n;
-
-	for (size_t i = 0; i < config->n_routes; i++)
-		room += config->routes[i].hosts.n + 1;
-	matches = calloc(room, sizeof(*matches));
-	if (matches == NULL)
-		return false;
-	n = list_matches(config, matches);
-	qsort(matches, n, sizeof(*matches), compare_match_in_file);
-	for (size_t i = 1; i < n; i++) {
-		if (compare_match(&matches[i], &matches[first]) == 0)
-			report_match(&matches[i], &matches[first], problems);
+		if (order == 0 &&
+		    (middle == 0 || strcmp(text, bounds->items[middle - 1].text) != 0))
+			return &bounds->items[middle];
+		if (order > 0)
+			low = middle + 1;
 		else
-			first = i;
+			high = middle;
 	}
-	free(matches);
-	return true;
+	return NULL;
+}
+
+static bool is_ipv4(const char *text)
+{
+	return text[0] != '[';
+}
+
+/* What is bound to all addresses of the port, this one's included, or NULL. */
+static const struct bound *find_wildcard(const struct bounds *bounds, const char *text)
+{
+	const char *port = strrchr(text, ':');
+	const struct bound *found = NULL;
+	char wildcard[ADDRESS_TEXT_SIZE];
+
+	if (is_ipv4(text) && strncmp(text, "0.0.0.0:", 8) != 0) {
+		snprintf(wildcard, sizeof(wildcard), "0.0.0.0%.6s", port);
+		found = find_bound(bounds, wildcard);
+	}
+	/* As weir opens it, [::] takes IPv4 too. */
+	if (found == NULL && strncmp(text, "[::]:", 5) != 0) {
+		snprintf(wildcard, sizeof(wildcard), "[::]%.6s", port);
+		found = find_bound(bounds, wildcard);
+	}
+	return found;
+}
+
+static void check_bounds(const struct bounds *bounds, struct problems *problems)
+{
+	for (size_t i = 0; i < bounds->n; i++) {
+		const struct bound *bound = &bounds->items[i];
+		const struct bound *other;
+
+		if (i > 0 && strcmp(bound->text, bounds->items[i - 1].text) == 0) {
+			problems_add(problems, bound->line,
+			    "%s is listened on already, by line %u", bound->text,
+			    bounds->items[i - 1].line);
+			continue;
+		}
+		if (!address_has_port(bound->address))
+			continue; /* the system chooses a free one */
+		other = find_wildcard(bounds, bound->text);
+		if (other != NULL && other->line < bound->line)
+			problems_add(problems, bound->line,
+			    "%s is listened on already, by line %u: %s is all addresses",
+			    bound->text, other->line, other->text);
+		else if (other != NULL)
+			problems_add(problems, other->line,
+			    "%s is all addresses, but line %u listens on %s already",
+			    other->text, bound->line, bound->text);
+	}
+}
+
+/* The listener that a request to that address would come back to, or NULL. */
+static const struct bound *find_listener(
+    const struct bounds *bounds, const struct address *address)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	const struct bound *found;
+
+	address_format(address, text);
+	found = find_bound(bounds, text);
+	if (found == NULL && address_is_loopback(address))
+		found = find_wildcard(bounds, text);
+	/* To serve weir's own /status by a route is no circle. */
+	return found != NULL && !found->admin ? found : NULL;
+}
+
+static void check_circles(
+    const struct config *config, const struct bounds *bounds, struct problems *problems)
+{
+	for (size_t i = 0; i < config->n_upstreams; i++) {
+		const struct upstream_conf *upstream = &config->upstreams[i];
+
+		for (size_t j = 0; j < upstream->n_servers; j++) {
+			const struct server_conf *server = &upstream->servers[j];
+			const struct bound *found = find_listener(bounds, &server->address);
+
+			if (found != NULL)
+				problems_add(problems, server->place.line,
+				    "server %s is weir itself, which listens on %s (line %u): "
+				    "requests would go in a circle",
+				    server->text, found->text, found->line);
+		}
+	}
 }
 
 bool check_whole(const struct config *config, struct problems *problems)
 {
+	struct bounds bounds;
+
+	if (!matches_check(config, problems))
+		return false;
 	if (config->n_listens == 0)
 		problems_add(problems, 1, "no [listen NAME] section; at least one is needed");
 	if (config->n_routes == 0)
 		problems_add(problems, 1, "no [route NAME] section; at least one is needed");
-	return check_listens(config, problems) && check_matches(config, problems);
+	if (!list_bounds(config, &bounds))
+		return false;
+	check_bounds(&bounds, problems);
+	check_circles(config, &bounds, problems);
+	free(bounds.items);
+	return true;
 }

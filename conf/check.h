@@ -7,8 +7,9 @@
 
 /*
  * Adds a problem where there is nothing to listen on or no route, where one
- * address is listened on twice, and for each route that can never be taken
- * because one before it has the same host and path. False when out of memory.
+ * address is listened on twice, by itself or with all others of its port, where a
+ * server is a listener of weir's own, and for each route that routes before it
+ * leave nothing to. False when out of memory.
  */
 __attribute__((warn_unused_result)) bool check_whole(
     const struct config *config, struct problems *problems);

@@ -1,5 +1,6 @@
 #include "conf/config.h"
 
+#include "conf/force.h"
 #include "conf/keys.h"
 #include "conf/value.h"
 
@@ -54,8 +55,29 @@ static void free_routes(struct config *config)
 		free(route->strip_prefix);
 		free(route->add_prefix);
 		free(route->host_rewrite);
+		force_rules_done(route->force, route->n_force);
 	}
 	free(config->routes);
+}
+
+static void free_rollouts(struct config *config)
+{
+	for (size_t i = 0; i < config->n_rollouts; i++) {
+		free(config->rollouts[i].name);
+		free(config->rollouts[i].owner);
+		free(config->rollouts[i].hypothesis);
+	}
+	free(config->rollouts);
+}
+
+static void free_webhooks(struct config *config)
+{
+	for (size_t i = 0; i < config->n_webhooks; i++) {
+		free(config->webhooks[i].name);
+		free(config->webhooks[i].url);
+		free(config->webhooks[i].secret_file);
+	}
+	free(config->webhooks);
 }
 
 void config_free(struct config *config)
@@ -66,12 +88,12 @@ void config_free(struct config *config)
 	free(config->weir.state_dir);
 	free(config->weir.admin_socket);
 	free(config->weir.admin_listen_text);
+	free(config->weir.token_key_file);
 	free_listens(config);
 	free_upstreams(config);
 	free_routes(config);
-	for (size_t i = 0; i < config->n_rollouts; i++)
-		free(config->rollouts[i].name);
-	free(config->rollouts);
+	free_rollouts(config);
+	free_webhooks(config);
 	free(config);
 }
 

@@ -13,9 +13,11 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/arm.h"
 #include "base/network.h"
 #include "conf/header_rule.h"
 #include "conf/own_answer.h"
+#include "conf/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +47,17 @@ struct weir_conf {
 	struct address admin_listen;
 	enum log_level log_level;
 	uint32_t shutdown_timeout_ms;
+	char *token_key_file; /* signs testers' tokens; NULL: none are honoured */
+};
+
+/* Where transitions are told to, and whom a gate may ask. */
+struct webhook_conf {
+	char *name;
+	struct conf_place place;
+	char *url;           /* http:// or https:// */
+	char *secret_file;   /* signs the body (HMAC-SHA-256); NULL: unsigned */
+	uint32_t timeout_ms; /* for one attempt */
+	uint32_t attempts;
 };
 
 /* What happens to the forwarding fields that an untrusted client sends. */
@@ -90,6 +103,7 @@ struct listen_conf {
 
 struct server_conf {
 	char *text; /* as written */
+	struct conf_place place;
 	struct address address;
 };
 
@@ -139,6 +153,26 @@ struct status_set {
 struct rollout_conf;
 
 /*
+ * Sends a request to an arm whatever its bucket; of several the first that matches.
+ * By header or cookie it counts for clients in the route's force_from only.
+ */
+struct force_rule {
+	enum arm arm;
+	enum force_match {
+		FORCE_BY_HEADER,
+		FORCE_BY_COOKIE,
+		FORCE_BY_ADDRESS,
+	} match;
+	char *name;             /* of the header or cookie */
+	char *value;            /* exact; NULL: any */
+	struct network network; /* with FORCE_BY_ADDRESS */
+};
+
+enum {
+	FORCE_RULES_MAX = 16
+};
+
+/*
  * It has exactly one of legacy, redirect and respond. With the latter two there
  * is no arm: canary, rewriting of the request and the like are unset.
  */
@@ -167,15 +201,48 @@ struct route_conf {
 	struct status_set failure_status;
 	uint32_t weight_ppm;                /* where rollout is NULL */
 	const struct rollout_conf *rollout; /* NULL: the weight is set by hand */
+	struct force_rule force[FORCE_RULES_MAX];
+	size_t n_force;
+	struct network_set force_from; /* clients whose force rules by header or cookie count */
+};
+
+/* What a stage waits for, besides its time and its evidence. */
+enum stage_gate {
+	GATE_NONE,
+	GATE_MANUAL,  /* a person's promote */
+	GATE_WEBHOOK, /* an answer of 2xx from stage_conf.webhook */
 };
 
 struct stage_conf {
 	uint32_t weight_ppm;
-	uint32_t hold_ms; /* 0 for a last stage without one */
+	uint32_t hold_ms;      /* 0 for a last stage without one */
+	uint32_t methods;      /* 1 << enum method_id of those for the canary; 0: all */
+	uint32_t min_requests; /* of the canary; the rollout's unless set */
+	uint32_t p_max_ppm;    /* failure rate to be ruled out before advancing; 0: none */
+	enum stage_gate gate;  /* before the stage after this one */
+	const struct webhook_conf *webhook; /* with GATE_WEBHOOK */
 };
 
 enum {
-	STAGES_MAX = 32
+	STAGES_MAX = 32,
+	NOTIFY_MAX = 8,
+};
+
+/* What becomes of the canary's users when it is rolled back. */
+enum rollback_users {
+	ROLLBACK_EVICT, /* they are legacy's from their next request on */
+	ROLLBACK_DRAIN, /* those already there stay for a while, new ones go to legacy */
+};
+
+enum rollback_scope {
+	ROLLBACK_ROUTE,
+	ROLLBACK_PATH, /* a path class that fails by itself is withdrawn; the rest stays */
+};
+
+/* A moment, or a time after the release reached 100%. */
+struct expiry {
+	int64_t at_s;     /* since 1970; 0: none */
+	uint32_t after_s; /* 0: none */
 };
 
 struct rollout_conf {
@@ -183,9 +250,26 @@ struct rollout_conf {
 	struct conf_place place;
 	struct stage_conf stages[STAGES_MAX];
 	size_t n_stages;
-	uint32_t bake_ms;      /* the guard goes on so long after the last stage is reached */
-	uint32_t min_requests; /* of the canary in a stage before it can advance */
-	double alpha;          /* bound on the chance that a healthy canary is rolled back */
+	uint32_t bake_ms;       /* the guard goes on so long after the last stage is reached */
+	uint32_t min_requests;  /* of the canary in a stage before it can advance */
+	uint32_t p_max_ppm;     /* of stages that set none; 0: nothing to be shown */
+	double alpha;           /* bound on the chance that a healthy canary is rolled back */
+	uint32_t hold_back_ppm; /* legacy keeps this share until the last stage */
+	uint32_t latency_tolerance_ppm; /* how much slower than legacy a canary may be */
+	enum rollback_users on_rollback;
+	uint32_t drain_for_ms; /* with ROLLBACK_DRAIN */
+	enum rollback_scope rollback_scope;
+	uint32_t rollback_steps;   /* 1: at once */
+	uint32_t rollback_step_ms; /* from one to the next */
+	uint32_t max_duration_ms;  /* the rollout pauses when it takes longer; 0: no limit */
+	char *owner;               /* NULL: nobody is named; and so hypothesis */
+	char *hypothesis;          /* what the release is expected to do */
+	struct expiry expires;     /* when a release at 100% is due for clean-up */
+	bool start_manual;         /* weight 0 until a person's promote */
+	struct schedule only;      /* when it may advance; empty: always */
+	uint32_t require_drill_ms; /* a drill that passed, at most so long ago; 0: none */
+	const struct webhook_conf *notify[NOTIFY_MAX]; /* told of every transition */
+	size_t n_notify;
 };
 
 struct config {
@@ -199,6 +283,8 @@ struct config {
 	size_t n_routes;
 	struct rollout_conf *rollouts;
 	size_t n_rollouts;
+	struct webhook_conf *webhooks;
+	size_t n_webhooks;
 };
 
 /* Every problem of a file, in order of line; the first 100 are kept. */

@@ -46,6 +46,18 @@ static const char *const underscore_fields[] = {
 	NULL,
 };
 
+static const char *const rollback_users[] = {
+	[ROLLBACK_EVICT] = "evict",
+	[ROLLBACK_DRAIN] = "drain",
+	NULL,
+};
+static const char *const rollback_scopes[] = {
+	[ROLLBACK_ROUTE] = "route",
+	[ROLLBACK_PATH] = "path",
+	NULL,
+};
+static const char *const starts[] = { "auto", "manual", NULL };
+
 static const struct key keys[] = {
 	{ SECTION_WEIR, "workers", KEY_COUNT_OR_AUTO, AT(uint32_t, weir, workers), .min = 1,
 	    .max = 256, .fallback = "auto",
@@ -65,6 +77,9 @@ static const struct key keys[] = {
 	{ SECTION_WEIR, "shutdown_timeout", KEY_MS, AT(uint32_t, weir, shutdown_timeout_ms),
 	    .min = 0, .max = DAY_MS, .fallback = "30s", .reloads = true,
 	    .help = "time for requests in flight to finish when weir is told to end" },
+	{ SECTION_WEIR, "token_key_file", KEY_FILE, AT(char *, weir, token_key_file),
+	    .max = FILE_PATH_MAX, .unset = "no token is honoured", .reloads = true,
+	    .help = "file of the key that signs testers' tokens (weir token)" },
 
 	{ SECTION_LISTEN, "address", KEY_ADDRESS, AT(char *, listen, address_text),
 	    .beside = AT(struct address, listen, address), .required = true, .reloads = true,
@@ -240,20 +255,102 @@ static const struct key keys[] = {
 	{ SECTION_ROUTE, "host_rewrite", KEY_AUTHORITY, AT(char *, route, host_rewrite),
 	    .unset = "none: as the client sent it", .reloads = true, .proxied = true,
 	    .help = "the Host that the server gets" },
+	{ SECTION_ROUTE, "force", KEY_FORCE, AT(struct force_rule, route, force[0]),
+	    .beside = AT(size_t, route, n_force), .max = FORCE_RULES_MAX, .unset = "none",
+	    .repeats = true, .reloads = true, .proxied = true,
+	    .help = "requests that go to one arm whatever their bucket, and are not judged; "
+		    "of several rules the first that matches counts" },
+	{ SECTION_ROUTE, "force_from", KEY_NETWORKS, AT(struct network_set, route, force_from),
+	    .max = NETWORKS_MAX, .unset = "none", .repeats = true, .reloads = true,
+	    .proxied = true, .help = "clients who may force an arm by a header or a cookie" },
 
 	{ SECTION_ROLLOUT, "stages", KEY_STAGES, AT(struct stage_conf, rollout, stages[0]),
 	    .beside = AT(size_t, rollout, n_stages), .max = STAGES_MAX, .required = true,
-	    .reloads = true,
-	    .help = "weights in rising order, each with its hold time; the last needs none" },
+	    .repeats = true, .reloads = true,
+	    .help = "weights in rising order, each with its hold time, which the last needs "
+		    "not, and options: methods=GET,HEAD min_requests=N p_max=SHARE|none "
+		    "gate=manual|webhook:NAME" },
 	{ SECTION_ROLLOUT, "bake", KEY_MS, AT(uint32_t, rollout, bake_ms), .min = 0,
 	    .max = THIRTY_DAYS_MS, .fallback = "1h", .reloads = true,
 	    .help = "how long the guard goes on once the last stage is reached" },
 	{ SECTION_ROLLOUT, "min_requests", KEY_COUNT, AT(uint32_t, rollout, min_requests),
 	    .min = 1, .max = ANY_COUNT, .fallback = "50", .reloads = true,
 	    .help = "canary requests that a stage needs before the next one" },
+	{ SECTION_ROLLOUT, "p_max", KEY_SHARE, AT(uint32_t, rollout, p_max_ppm), .min = 1,
+	    .max = PPM / 2, .unset = "none: time and requests are enough", .reloads = true,
+	    .help =
+		"failure rate of the canary that a stage must rule out before the next one" },
 	{ SECTION_ROLLOUT, "alpha", KEY_FRACTION, AT(double, rollout, alpha), .min = 1,
 	    .max = 200000, .fallback = "0.01", .reloads = true,
 	    .help = "bound on the chance that a healthy canary is rolled back" },
+	{ SECTION_ROLLOUT, "hold_back", KEY_SHARE, AT(uint32_t, rollout, hold_back_ppm),
+	    .min = 0, .max = PPM / 2, .fallback = "5%", .reloads = true,
+	    .help = "share that legacy keeps, to compare with, in every stage but the last: "
+		    "a larger weight is cut to what is left" },
+	{ SECTION_ROLLOUT, "latency_tolerance", KEY_SHARE,
+	    AT(uint32_t, rollout, latency_tolerance_ppm), .min = 0, .max = PPM,
+	    .fallback = "10%", .reloads = true,
+	    .help = "how much slower than legacy the canary may be" },
+	{ SECTION_ROLLOUT, "on_rollback", KEY_CHOICE,
+	    AT(enum rollback_users, rollout, on_rollback), .choices = rollback_users,
+	    .fallback = "evict", .reloads = true,
+	    .help = "the canary's users go to legacy at once; or those already there stay "
+		    "for drain_for, and only new ones go" },
+	{ SECTION_ROLLOUT, "drain_for", KEY_MS, AT(uint32_t, rollout, drain_for_ms),
+	    .min = 1000, .max = DAY_MS, .fallback = "10m", .reloads = true,
+	    .help = "longest time that on_rollback = drain leaves users on the canary" },
+	{ SECTION_ROLLOUT, "rollback_scope", KEY_CHOICE,
+	    AT(enum rollback_scope, rollout, rollback_scope), .choices = rollback_scopes,
+	    .fallback = "route", .reloads = true,
+	    .help = "what goes back to legacy where one path class fails by itself: all of "
+		    "the route, or that path" },
+	{ SECTION_ROLLOUT, "rollback_steps", KEY_COUNT, AT(uint32_t, rollout, rollback_steps),
+	    .min = 1, .max = 3, .fallback = "1", .reloads = true,
+	    .help = "steps in which the weight goes to 0, for a legacy that must warm up; "
+		    "1: at once" },
+	{ SECTION_ROLLOUT, "rollback_step", KEY_MS, AT(uint32_t, rollout, rollback_step_ms),
+	    .min = 100, .max = 60 * 1000, .fallback = "5s", .reloads = true,
+	    .help = "time from one of these steps to the next" },
+	{ SECTION_ROLLOUT, "max_duration", KEY_MS, AT(uint32_t, rollout, max_duration_ms),
+	    .min = 1000, .max = THIRTY_DAYS_MS, .unset = "no limit", .reloads = true,
+	    .help = "a rollout that takes longer is paused" },
+	{ SECTION_ROLLOUT, "owner", KEY_TEXT, AT(char *, rollout, owner), .max = TEXT_MAX,
+	    .unset = "nobody is named", .reloads = true,
+	    .help = "whom to ask about it: named in every notice and decision" },
+	{ SECTION_ROLLOUT, "hypothesis", KEY_TEXT, AT(char *, rollout, hypothesis),
+	    .max = FILE_PATH_MAX, .unset = "none", .reloads = true,
+	    .help = "what the release is expected to do" },
+	{ SECTION_ROLLOUT, "expires", KEY_EXPIRY, AT(struct expiry, rollout, expires),
+	    .unset = "never", .reloads = true,
+	    .help = "when a release that sits at 100% is reported as due for clean-up" },
+	{ SECTION_ROLLOUT, "start", KEY_SWITCH, AT(bool, rollout, start_manual),
+	    .choices = starts, .fallback = "auto", .reloads = true,
+	    .help = "whether a new release enters its first stage by itself, or waits for "
+		    "weir promote" },
+	{ SECTION_ROLLOUT, "only", KEY_SCHEDULE, AT(struct schedule, rollout, only),
+	    .max = SCHEDULE_WINDOWS_MAX, .unset = "always", .repeats = true, .reloads = true,
+	    .help = "when it may advance, in local time; a rollback may at any time" },
+	{ SECTION_ROLLOUT, "require_drill", KEY_MS, AT(uint32_t, rollout, require_drill_ms),
+	    .min = 1000, .max = THIRTY_DAYS_MS, .unset = "none is needed", .reloads = true,
+	    .help = "the first stage waits for a drill (weir drill) that passed so recently" },
+	{ SECTION_ROLLOUT, "notify", KEY_WEBHOOKS,
+	    AT(const struct webhook_conf *, rollout, notify[0]),
+	    .beside = AT(size_t, rollout, n_notify), .max = NOTIFY_MAX, .unset = "nobody",
+	    .repeats = true, .reloads = true,
+	    .help = "webhooks that are told of every transition" },
+
+	{ SECTION_WEBHOOK, "url", KEY_URL, AT(char *, webhook, url), .max = FILE_PATH_MAX,
+	    .required = true, .reloads = true,
+	    .help = "where messages are posted to, as JSON" },
+	{ SECTION_WEBHOOK, "secret_file", KEY_FILE, AT(char *, webhook, secret_file),
+	    .max = FILE_PATH_MAX, .unset = "messages are not signed", .reloads = true,
+	    .help = "file of the key that signs each message (HMAC-SHA-256)" },
+	{ SECTION_WEBHOOK, "timeout", KEY_MS, AT(uint32_t, webhook, timeout_ms), .min = 100,
+	    .max = 60 * 1000, .fallback = "5s", .reloads = true,
+	    .help = "time for one attempt" },
+	{ SECTION_WEBHOOK, "attempts", KEY_COUNT, AT(uint32_t, webhook, attempts), .min = 1,
+	    .max = 20, .fallback = "5", .reloads = true,
+	    .help = "attempts to deliver a message before it is given up" },
 };
 
 static const struct {
@@ -271,6 +368,8 @@ static const struct {
 	    "first that matches, in file order, is "
 	    "taken." },
 	[SECTION_ROLLOUT] = { "rollout", true, "A plan by which a canary's weight grows." },
+	[SECTION_WEBHOOK] = { "webhook", true,
+	    "Who is told of a rollout's transitions, and may be asked for leave to go on." },
 };
 
 const struct key *keys_all(size_t *n)
@@ -347,6 +446,7 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_FRACTION: return "a decimal";
 	case KEY_TEXT: return "text";
 	case KEY_FILE: return "a path";
+	case KEY_URL: return "a URL with http or https";
 	case KEY_ADDRESS: return "IP:PORT";
 	case KEY_LOOPBACK: return "IP:PORT on the loopback, as in 127.0.0.1:9901";
 	case KEY_SERVERS: return "IP:PORT or NAME:PORT";
@@ -358,7 +458,9 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_ROLLOUT: return "the name of a [rollout]";
 	case KEY_LATENCY_BUDGET: return "SHARE > TIME, as in 1% > 250ms";
 	case KEY_STATUS_SET: return "statuses and ranges, as in 500-599 !501";
-	case KEY_STAGES: return "WEIGHT TIME, separated by commas, as in 1% 10m, 10% 1h, 100%";
+	case KEY_STAGES:
+		return "WEIGHT TIME OPTIONS, separated by commas, as in 1% 10m gate=manual, "
+		       "100%";
 	case KEY_NETWORKS:
 		return "networks and addresses, separated by commas, as in 10.0.0.0/8";
 	case KEY_HEADER_REMOVE: return "NAME";
@@ -368,7 +470,16 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_AUTHORITY: return "HOST or HOST:PORT";
 	case KEY_REDIRECT: return "STATUS LOCATION, as in 308 https://${host}${path}";
 	case KEY_RESPOND: return "STATUS TEXT, as in 503 back at noon";
-	case KEY_CHOICE: break; /* its own words */
+	case KEY_FORCE:
+		return "ARM and one of header:NAME, header:NAME=VALUE, cookie:NAME, "
+		       "cookie:NAME=VALUE, address:NETWORK, as in canary header:X-Canary=1";
+	case KEY_EXPIRY:
+		return "a date (midnight in UTC), or a time after 100% is reached: 14d";
+	case KEY_SCHEDULE:
+		return "days and times, separated by commas, as in mon-fri 09:00-16:00";
+	case KEY_WEBHOOKS: return "names of [webhook]s, separated by commas";
+	case KEY_CHOICE:
+	case KEY_SWITCH: break; /* its own words */
 	}
 	return "";
 }
@@ -384,7 +495,7 @@ static void print_key(FILE *out, const struct key *key)
 	char choices[KEY_CHOICES_SIZE];
 
 	fprintf(out, "\n%s\n    %s\n    ", key->name, key->help);
-	if (key->kind == KEY_CHOICE) {
+	if (key->choices != NULL) {
 		key_format_choices(key, choices);
 		fputs(choices, out);
 	}
@@ -393,7 +504,7 @@ static void print_key(FILE *out, const struct key *key)
 		key_format_number(key, key->min, from);
 		key_format_number(key, key->max, to);
 		fprintf(out, ", %s to %s", from, to);
-	} else if (key->kind == KEY_TEXT || key->kind == KEY_FILE) {
+	} else if (key->kind == KEY_TEXT || key->kind == KEY_FILE || key->kind == KEY_URL) {
 		fprintf(out, ", at most %u bytes", key->max);
 	}
 	if (key->repeats)

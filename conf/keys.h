@@ -18,6 +18,7 @@ enum conf_section {
 	SECTION_UPSTREAM,
 	SECTION_ROUTE,
 	SECTION_ROLLOUT,
+	SECTION_WEBHOOK,
 	SECTIONS, /* how many */
 };
 
@@ -31,7 +32,9 @@ enum key_kind {
 	KEY_FRACTION,       /* double: a plain decimal; min and max in ppm */
 	KEY_TEXT,           /* char *: printable ASCII, at most max bytes */
 	KEY_FILE,           /* char *: the path of a file or directory, at most max bytes */
+	KEY_URL,            /* char *: http or https, at most max bytes */
 	KEY_CHOICE,         /* an enum: the word's place among the key's choices */
+	KEY_SWITCH,         /* bool: the second of the key's two choices */
 	KEY_ADDRESS,        /* char *, and beside it struct address */
 	KEY_LOOPBACK,       /* the same, of this machine only */
 	KEY_SERVERS,        /* struct server_conf *, and beside it size_t; at most max */
@@ -52,6 +55,10 @@ enum key_kind {
 	KEY_AUTHORITY,      /* char *: host[:port] */
 	KEY_REDIRECT,       /* struct redirect_conf */
 	KEY_RESPOND,        /* struct respond_conf */
+	KEY_FORCE,          /* struct force_rule[], and beside it size_t; at most max */
+	KEY_EXPIRY,         /* struct expiry */
+	KEY_SCHEDULE,       /* struct schedule; at most max windows */
+	KEY_WEBHOOKS,       /* const struct webhook_conf *[], beside it size_t; at most max */
 };
 
 struct key {
@@ -62,7 +69,7 @@ struct key {
 	size_t beside; /* of the member's second half, for the kinds that have one */
 	uint32_t min;  /* in the unit the member is kept in */
 	uint32_t max;
-	const char *const *choices; /* of a CHOICE, ended by NULL */
+	const char *const *choices; /* of a CHOICE or SWITCH, ended by NULL */
 	const char *fallback;       /* as it would be written; NULL: stays unset */
 	const char *unset;          /* what that means, for `weir keys` */
 	bool required;

@@ -4,20 +4,17 @@
 #include "conf/keys.h"
 #include "conf/names.h"
 #include "conf/problems.h"
+#include "conf/section_check.h"
+#include "conf/stages.h"
 #include "conf/value.h"
 #include "conf/written.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum {
-	KEYS_MAX = 256
-};
 
 struct loading {
 	struct config *config;
@@ -26,25 +23,6 @@ struct loading {
 	struct names names;
 	struct value_scope scope;
 };
-
-/* Where each key of the section at hand was set; 0: it was not. */
-struct set_lines {
-	uint32_t of[KEYS_MAX];
-};
-
-static uint32_t *line_of(struct set_lines *lines, const struct key *key)
-{
-	size_t n;
-	const struct key *keys = keys_all(&n);
-
-	assert(n <= KEYS_MAX);
-	return &lines->of[key - keys];
-}
-
-static uint32_t line_of_name(struct set_lines *lines, enum conf_section kind, const char *name)
-{
-	return *line_of(lines, keys_find(kind, name));
-}
 
 /* The arrays at their final sizes: references may point into them. */
 static bool make_sections(struct config *config, const struct written *written)
@@ -55,13 +33,16 @@ static bool make_sections(struct config *config, const struct written *written)
 	config->routes = calloc(written->n_of[SECTION_ROUTE] + 1, sizeof(*config->routes));
 	config->rollouts =
 	    calloc(written->n_of[SECTION_ROLLOUT] + 1, sizeof(*config->rollouts));
+	config->webhooks =
+	    calloc(written->n_of[SECTION_WEBHOOK] + 1, sizeof(*config->webhooks));
 	if (config->listens == NULL || config->upstreams == NULL || config->routes == NULL ||
-	    config->rollouts == NULL)
+	    config->rollouts == NULL || config->webhooks == NULL)
 		return false;
 	config->n_listens = written->n_of[SECTION_LISTEN];
 	config->n_upstreams = written->n_of[SECTION_UPSTREAM];
 	config->n_routes = written->n_of[SECTION_ROUTE];
 	config->n_rollouts = written->n_of[SECTION_ROLLOUT];
+	config->n_webhooks = written->n_of[SECTION_WEBHOOK];
 	return true;
 }
 
@@ -94,6 +75,11 @@ static void *open_section(struct config *config, const struct written_section *s
 		name = &config->rollouts[section->at].name;
 		place = &config->rollouts[section->at].place;
 		break;
+	case SECTION_WEBHOOK:
+		opened = &config->webhooks[section->at];
+		name = &config->webhooks[section->at].name;
+		place = &config->webhooks[section->at].place;
+		break;
 	case SECTIONS: return NULL;
 	}
 	place->line = section->line;
@@ -111,7 +97,7 @@ static void set_pairs(struct loading *loading, const struct written_section *sec
 	for (size_t i = 0; i < section->n_pairs; i++) {
 		const struct written_pair *pair =
 		    &loading->written.pairs[section->first_pair + i];
-		uint32_t *line = line_of(lines, pair->key);
+		uint32_t *line = set_line(lines, pair->key);
 
 		if (*line != 0 && !pair->key->repeats) {
 			problems_add(loading->problems, pair->line,
@@ -120,6 +106,7 @@ static void set_pairs(struct loading *loading, const struct written_section *sec
 			continue;
 		}
 		*line = pair->line;
+		loading->scope.place.line = pair->line;
 		loading->scope.suggest = problems_would_keep(loading->problems, pair->line);
 		if (!value_set(&loading->scope, pair->key, opened, pair->value, &err))
 			problems_add(loading->problems, pair->line, "%s = %s: %s",
@@ -135,10 +122,9 @@ static bool is_first(const struct loading *loading, const struct written_section
 }
 
 /* Gives every key that was not set its default, and reports the required ones. */
-static void set_defaults(struct loading *loading, const struct written_section *section,
-    void *opened, struct set_lines *lines)
+static void set_defaults(struct loading *loading, const struct section_view *view, void *opened)
 {
-	bool first = is_first(loading, section);
+	const struct written_section *section = view->written;
 	char title[SECTION_TEXT_SIZE];
 	struct error err;
 	size_t n;
@@ -146,9 +132,9 @@ static void set_defaults(struct loading *loading, const struct written_section *
 
 	written_title(section, title);
 	for (size_t i = 0; i < n; i++) {
-		if (keys[i].section != section->kind || lines->of[i] != 0)
+		if (keys[i].section != section->kind || *set_line(view->lines, &keys[i]) != 0)
 			continue;
-		if (keys[i].required && first)
+		if (keys[i].required && view->first)
 			problems_add(loading->problems, section->line, "%s needs '%s'", title,
 			    keys[i].name);
 		if (keys[i].fallback != NULL &&
@@ -168,124 +154,43 @@ static bool set_route_texts(struct route_conf *route)
 	return route->release != NULL && route->salt != NULL;
 }
 
-/* A canary has a weight or a rollout, one of the two; without a canary neither. */
-static void check_canary(
-    struct problems *problems, const struct route_conf *route, struct set_lines *lines)
+/* What is left to do where all keys of the section have a value. False: out of memory. */
+static bool finish_section(struct loading *loading, const struct section_view *view)
 {
-	uint32_t canary = line_of_name(lines, SECTION_ROUTE, "canary");
-	uint32_t weight = line_of_name(lines, SECTION_ROUTE, "weight");
-	uint32_t rollout = line_of_name(lines, SECTION_ROUTE, "rollout");
+	struct config *config = loading->config;
+	size_t at = view->written->at;
 
-	if (canary != 0 && weight == 0 && rollout == 0)
-		problems_add(problems, canary,
-		    "[route %s] has a canary, but neither 'weight' nor 'rollout'", route->name);
-	if (weight != 0 && rollout != 0)
-		problems_add(problems, weight > rollout ? weight : rollout,
-		    "[route %s] has both 'weight' and 'rollout' (line %u); one of them sets "
-		    "the weight",
-		    route->name, weight < rollout ? weight : rollout);
-	if (canary == 0 && weight != 0)
-		problems_add(problems, weight, "[route %s] has a 'weight', but no 'canary'",
-		    route->name);
-	if (canary == 0 && rollout != 0)
-		problems_add(problems, rollout, "[route %s] has a 'rollout', but no 'canary'",
-		    route->name);
-}
-
-/* What answers on a route: one key of three. */
-static const char *const answers[] = { "legacy", "redirect", "respond" };
-
-/* The first of them that is written, or NULL; a further one is a problem. */
-static const struct key *check_answer(
-    struct loading *loading, const struct written_section *section, struct set_lines *lines)
-{
-	const struct key *found = NULL;
-	char title[SECTION_TEXT_SIZE];
-
-	written_title(section, title);
-	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		const struct key *key = keys_find(SECTION_ROUTE, answers[i]);
-		uint32_t line = *line_of(lines, key);
-
-		if (line != 0 && found != NULL)
-			problems_add(loading->problems, line,
-			    "%s has '%s' already (line %u); a route has one of legacy, "
-			    "redirect and respond",
-			    title, found->name, *line_of(lines, found));
-		else if (line != 0)
-			found = key;
+	switch (view->written->kind) {
+	case SECTION_WEIR:
+		config->weir.admin_listen_place.line =
+		    set_line_of(view->lines, SECTION_WEIR, "admin_listen");
+		return true;
+	case SECTION_ROUTE:
+		section_check_route(view, &config->routes[at], loading->problems);
+		return set_route_texts(&config->routes[at]);
+	case SECTION_ROLLOUT:
+		stages_settle(&config->rollouts[at]);
+		section_check_rollout(view, &config->rollouts[at], loading->problems);
+		return true;
+	default: return true;
 	}
-	if (found == NULL && is_first(loading, section))
-		problems_add(loading->problems, section->line,
-		    "%s needs 'legacy', 'redirect' or 'respond'", title);
-	return found;
-}
-
-/* Nothing is written that would have no effect because weir answers itself. */
-static void check_proxied(struct problems *problems, const struct route_conf *route,
-    const struct key *answer, struct set_lines *lines)
-{
-	size_t n;
-	const struct key *keys = keys_all(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		if (keys[i].proxied && lines->of[i] != 0)
-			problems_add(problems, lines->of[i],
-			    "[route %s] is answered by its '%s' (line %u), so '%s' has no "
-			    "effect",
-			    route->name, answer->name, *line_of(lines, answer), keys[i].name);
-	}
-}
-
-static bool is_prefix_of(const char *prefix, const char *path)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(prefix, path, len) == 0 &&
-	       (path[len] == '\0' || path[len] == '/' || (len > 0 && prefix[len - 1] == '/'));
-}
-
-/* A prefix that no path of the route has is a mistake in one of the two. */
-static void check_strip_prefix(
-    struct problems *problems, const struct route_conf *route, struct set_lines *lines)
-{
-	if (route->strip_prefix == NULL || route->path == NULL ||
-	    is_prefix_of(route->strip_prefix, route->path) ||
-	    (!route->path_exact && is_prefix_of(route->path, route->strip_prefix)))
-		return;
-	problems_add(problems, line_of_name(lines, SECTION_ROUTE, "strip_prefix"),
-	    "[route %s] has no path that begins with '%s': its path is '%s'", route->name,
-	    route->strip_prefix, route->path);
-}
-
-static void check_route(struct loading *loading, const struct written_section *section,
-    const struct route_conf *route, struct set_lines *lines)
-{
-	const struct key *answer = check_answer(loading, section, lines);
-
-	if (answer == NULL || answer->kind == KEY_UPSTREAM)
-		check_canary(loading->problems, route, lines);
-	else
-		check_proxied(loading->problems, route, answer, lines);
-	check_strip_prefix(loading->problems, route, lines);
 }
 
 static bool fill_section(struct loading *loading, const struct written_section *section)
 {
 	void *opened = open_section(loading->config, section);
 	struct set_lines lines = { 0 };
+	struct section_view view = {
+		.written = section,
+		.first = is_first(loading, section),
+		.lines = &lines,
+	};
 
 	if (opened == NULL)
 		return false;
 	set_pairs(loading, section, opened, &lines);
-	set_defaults(loading, section, opened, &lines);
-	if (section->kind == SECTION_WEIR)
-		loading->config->weir.admin_listen_place.line =
-		    line_of_name(&lines, SECTION_WEIR, "admin_listen");
-	if (section->kind != SECTION_ROUTE)
-		return true;
-	check_route(loading, section, opened, &lines);
-	return set_route_texts(opened);
+	set_defaults(loading, &view, opened);
+	return finish_section(loading, &view);
 }
 
 /* False when out of memory. */

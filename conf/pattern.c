@@ -131,7 +131,15 @@ bool pattern_parse_path(struct slice text, char **path, bool *exact, struct erro
 	*exact = text.len > 0 && text.data[0] == '=';
 	if (*exact)
 		text = slice_trim((struct slice) { text.data + 1, text.len - 1 });
-	return check_path(text, err) && copy(text, path, err);
+	if (!check_path(text, err))
+		return false;
+	if (memchr(text.data, '*', text.len) != NULL) {
+		error_set(err,
+		    "'*' stands for nothing in a path: /a is /a and all that is below it, and "
+		    "/a/ what is below it alone");
+		return false;
+	}
+	return copy(text, path, err);
 }
 
 bool pattern_parse_prefix(struct slice text, char **prefix, struct error *err)
@@ -210,6 +218,11 @@ static bool check_segment(struct slice segment, struct error *err)
 {
 	if (segment.len == 0) {
 		error_set(err, "an empty segment; write neither '//' nor a '/' at the end");
+		return false;
+	}
+	if (slice_equal(segment, SLICE("*")) || slice_equal(segment, SLICE("**"))) {
+		error_set(err, "'%.*s' stands for nothing; :name stands for any one segment",
+		    (int)segment.len, segment.data);
 		return false;
 	}
 	if (segment.data[0] != ':')

@@ -21,7 +21,7 @@ bool pattern_is_token(struct slice text);
 __attribute__((warn_unused_result)) bool pattern_parse_host(
     struct slice text, char **host, struct error *err);
 
-/* "/prefix", or "= /exact". */
+/* "/prefix", or "= /exact"; without '*', which is no wildcard there. */
 __attribute__((warn_unused_result)) bool pattern_parse_path(
     struct slice text, char **path, bool *exact, struct error *err);
 

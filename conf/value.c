@@ -1,15 +1,19 @@
 #include "conf/value.h"
 
 #include "conf/budget.h"
+#include "conf/expiry.h"
+#include "conf/force.h"
 #include "conf/nearest.h"
 #include "conf/pattern.h"
 #include "conf/stages.h"
 #include "conf/sticky.h"
 #include "conf/units.h"
+#include "conf/url.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,12 +109,15 @@ static void replace_text(const struct key *key, void *section, char *text)
 static bool set_text(const struct key *key, void *section, const char *text, struct error *err)
 {
 	size_t len = strlen(text);
+	struct url url;
 	char *copy;
 
 	if (len > key->max) {
 		error_set(err, "%zu bytes; at most %u", len, key->max);
 		return false;
 	}
+	if (key->kind == KEY_URL && !url_parse(slice_of(text), &url, err))
+		return false;
 	if (key->kind == KEY_FILE && (*text == '"' || *text == '\'')) {
 		error_set(err, "a path is written without quotes");
 		return false;
@@ -137,8 +144,10 @@ static bool set_choice(
 	nearest_init(&nearest, text);
 	for (unsigned i = 0; key->choices[i] != NULL; i++) {
 		if (strcmp(text, key->choices[i]) == 0) {
-			/* An enum without negative values is an unsigned int. */
-			memcpy(member(section, key->at), &i, sizeof(i));
+			if (key->kind == KEY_SWITCH)
+				*(bool *)member(section, key->at) = i == 1;
+			else /* An enum without negative values is an unsigned int. */
+				memcpy(member(section, key->at), &i, sizeof(i));
 			return true;
 		}
 		nearest_offer(&nearest, key->choices[i]);
@@ -254,7 +263,11 @@ static bool add_server(const struct value_scope *scope, const struct key *key, v
 	copy = strdup(text);
 	if (copy == NULL)
 		return out_of_memory(err);
-	grown[(*n)++] = (struct server_conf) { .text = copy, .address = address };
+	grown[(*n)++] = (struct server_conf) {
+		.text = copy,
+		.place = scope->place,
+		.address = address,
+	};
 	return true;
 }
 
@@ -394,6 +407,51 @@ static bool set_reference(const struct value_scope *scope, const struct key *key
 	return true;
 }
 
+const struct webhook_conf *value_find_webhook(
+    const struct value_scope *scope, struct slice name, struct error *err)
+{
+	const struct written_section *target;
+	char text[SECTION_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%.*s", (int)name.len, name.data);
+	target = names_find(scope->names, SECTION_WEBHOOK, text);
+	if (target != NULL)
+		return &scope->config->webhooks[target->at];
+	names_explain(scope->names, SECTION_WEBHOOK, text, scope->suggest, err);
+	return NULL;
+}
+
+static bool add_webhooks(const struct value_scope *scope, const struct key *key, void *section,
+    const char *text, struct error *err)
+{
+	const struct webhook_conf **webhooks = member(section, key->at);
+	size_t *n = member(section, key->beside);
+	struct slice rest = slice_of(text);
+	size_t n_before = *n;
+	struct slice element;
+
+	while (slice_next_element(&rest, &element)) {
+		const struct webhook_conf *webhook = value_find_webhook(scope, element, err);
+
+		if (webhook == NULL)
+			return false;
+		for (size_t i = 0; i < *n; i++) {
+			if (webhooks[i] == webhook) {
+				error_set(err, "the same webhook twice");
+				return false;
+			}
+		}
+		if (*n == key->max) {
+			error_set(err, "at most %u", key->max);
+			return false;
+		}
+		webhooks[(*n)++] = webhook;
+	}
+	if (*n == n_before)
+		error_set(err, "no webhook");
+	return *n > n_before;
+}
+
 bool value_set(const struct value_scope *scope, const struct key *key, void *section,
     const char *text, struct error *err)
 {
@@ -409,8 +467,10 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_SHARE:
 	case KEY_FRACTION: return set_number(key, section, text, err);
 	case KEY_TEXT:
-	case KEY_FILE: return set_text(key, section, text, err);
-	case KEY_CHOICE: return set_choice(key, section, text, err);
+	case KEY_FILE:
+	case KEY_URL: return set_text(key, section, text, err);
+	case KEY_CHOICE:
+	case KEY_SWITCH: return set_choice(key, section, text, err);
 	case KEY_ADDRESS:
 	case KEY_LOOPBACK: return set_address(key, section, text, err);
 	case KEY_SERVERS: return add_server(scope, key, section, text, err);
@@ -422,7 +482,7 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_ROLLOUT: return set_reference(scope, key, section, text, err);
 	case KEY_LATENCY_BUDGET: return latency_budget_parse(slice, at, err);
 	case KEY_STATUS_SET: return status_set_parse(slice, at, err);
-	case KEY_STAGES: return stages_parse(slice, at, beside, err);
+	case KEY_STAGES: return stages_add(scope, slice, at, beside, err);
 	case KEY_NETWORKS: return add_networks(key, section, text, err);
 	case KEY_HEADER_REMOVE: return add_header_rule(key, section, HEADER_REMOVE, text, err);
 	case KEY_HEADER_SET: return add_header_rule(key, section, HEADER_SET, text, err);
@@ -431,6 +491,10 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_AUTHORITY: return set_authority(key, section, text, err);
 	case KEY_REDIRECT: return redirect_parse(slice, at, err);
 	case KEY_RESPOND: return respond_parse(slice, at, err);
+	case KEY_FORCE: return force_rules_add(slice, at, beside, err);
+	case KEY_EXPIRY: return expiry_parse(slice, at, err);
+	case KEY_SCHEDULE: return schedule_add(at, slice, err);
+	case KEY_WEBHOOKS: return add_webhooks(scope, key, section, text, err);
 	}
 	return false;
 }

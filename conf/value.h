@@ -14,10 +14,11 @@
 /* What values are read against. */
 struct value_scope {
 	const struct config
-	    *config;               /* its upstreams and rollouts are there, if not yet filled */
+	    *config; /* its upstreams, rollouts and webhooks are there, if not yet filled */
 	const struct names *names; /* by which they are found */
 	resolve_fn *resolve;
-	bool suggest; /* name the nearest in an error: takes time among thousands */
+	struct conf_place place; /* of the value at hand */
+	bool suggest;            /* name the nearest in an error: takes time among thousands */
 };
 
 /*
@@ -26,6 +27,10 @@ struct value_scope {
  */
 __attribute__((warn_unused_result)) bool value_set(const struct value_scope *scope,
     const struct key *key, void *section, const char *text, struct error *err);
+
+/* The webhook of that name; NULL where there is none. */
+__attribute__((warn_unused_result)) const struct webhook_conf *value_find_webhook(
+    const struct value_scope *scope, struct slice name, struct error *err);
 
 /* Whether two sections have the same value; for the kinds that need a restart. */
 bool value_equal(const struct key *key, const void *a, const void *b);

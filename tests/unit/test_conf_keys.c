@@ -84,6 +84,11 @@ static void the_reference_shows_every_section_and_key_with_its_default(void **st
 	}
 	assert_non_null(strstr(text, "\n[weir]\n"));
 	assert_non_null(strstr(text, "\n[rollout NAME]\n"));
+	assert_non_null(strstr(text, "\n[webhook NAME]\n"));
+	assert_non_null(strstr(text, "\n    auto or manual\n    default: auto\n\nonly\n"));
+	assert_non_null(strstr(text,
+	    "\n    days and times, separated by commas, as in mon-fri 09:00-16:00; may be "
+	    "repeated; at most 16\n    absent: always\n"));
 	assert_non_null(strstr(text, "\nworkers\n"
 				     "    threads that carry traffic; auto: one per core\n"
 				     "    auto, or a whole number, 1 to 256\n"
@@ -125,7 +130,8 @@ static void a_choice_has_its_default_among_its_words(void **state)
 	for (size_t i = 0; i < n; i++) {
 		bool found = false;
 
-		assert_int_equal(keys[i].kind == KEY_CHOICE, keys[i].choices != NULL);
+		assert_int_equal(keys[i].kind == KEY_CHOICE || keys[i].kind == KEY_SWITCH,
+		    keys[i].choices != NULL);
 		for (size_t j = 0; keys[i].choices != NULL && keys[i].choices[j] != NULL; j++)
 			found = found || strcmp(keys[i].choices[j], keys[i].fallback) == 0;
 		assert_int_equal(found, keys[i].choices != NULL);

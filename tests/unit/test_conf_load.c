@@ -165,17 +165,17 @@ static void a_rollout_has_its_defaults(void **state)
 static void a_rollout_has_at_most_32_stages(void **state)
 {
 	struct stage_conf stages[STAGES_MAX];
+	struct value_scope scope = { 0 };
 	char text[1024] = "";
 	struct error err;
-	size_t n;
+	size_t n = 0;
 
 	(void)state;
 	for (int i = 1; i <= STAGES_MAX; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%d%% 1s,", i);
-	assert_true(stages_parse(slice_of(text), stages, &n, NULL));
+	assert_true(stages_add(&scope, slice_of(text), stages, &n, NULL));
 	assert_int_equal(n, STAGES_MAX);
-	snprintf(text + strlen(text), sizeof(text) - strlen(text), "100%%");
-	assert_false(stages_parse(slice_of(text), stages, &n, &err));
+	assert_false(stages_add(&scope, SLICE("100%"), stages, &n, &err));
 	assert_string_equal(err.text, "at most 32 stages");
 }
 
@@ -303,6 +303,14 @@ static void both_arms_may_be_one_upstream_to_try_the_guard_on_itself(void **stat
 	config_free(config);
 }
 
+static void a_route_may_serve_weirs_own_status_page(void **state)
+{
+	(void)state;
+	config_free(load("[weir]\nadmin_listen = 127.0.0.1:9901\n" LISTEN
+			 "[upstream admin]\nserver = 127.0.0.1:9901\n"
+			 "[route status]\npath = = /status\nlegacy = admin\n"));
+}
+
 static void sections_may_come_in_any_order_and_upstreams_go_unused(void **state)
 {
 	struct config *config =
@@ -346,6 +354,7 @@ static void every_sample_is_accepted(void **state)
 	static const char *const names[] = {
 		"conf/blue-green.ini",
 		"conf/careful-rollout.ini",
+		"conf/full-plan.ini",
 		"conf/minimal.ini",
 		"conf/quickstart.ini",
 	};
@@ -481,6 +490,7 @@ int main(void)
 		cmocka_unit_test(budgets_are_kept_in_ppm_and_microseconds),
 		cmocka_unit_test(a_canary_has_a_weight_by_hand_or_a_plan),
 		cmocka_unit_test(both_arms_may_be_one_upstream_to_try_the_guard_on_itself),
+		cmocka_unit_test(a_route_may_serve_weirs_own_status_page),
 		cmocka_unit_test(sections_may_come_in_any_order_and_upstreams_go_unused),
 		cmocka_unit_test(ten_thousand_routes_fit),
 		cmocka_unit_test(every_sample_is_accepted),

@@ -260,7 +260,7 @@ static void a_prefix_may_be_above_or_below_the_routes_path(void **state)
 static void a_route_may_answer_itself(void **state)
 {
 	struct config *config = load("", "",
-	    "redirect = 308   https://${host}${path}?${query}\n"
+	    "path = /old\nredirect = 308   https://${host}${path}?${query}\n"
 	    "response_header_set = Cache-Control: no-store\n"
 	    "[route sorry]\npath = /sorry\nrespond = 503 back at  noon\n"
 	    "[route empty]\npath = /empty\nrespond = 204\n");

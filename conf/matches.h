@@ -1,0 +1,16 @@
+/* The hosts and paths of all routes: which of them a request can never reach. */
+#ifndef CONF_MATCHES_H
+#define CONF_MATCHES_H
+
+#include "conf/config.h"
+#include "conf/problems.h"
+
+/*
+ * Adds a problem for each host and path that a route before has too; and, where there
+ * is no problem yet, for each route of which routes before it take every request: a
+ * host that could not be read would pass for any host. False when out of memory.
+ */
+__attribute__((warn_unused_result)) bool matches_check(
+    const struct config *config, struct problems *problems);
+
+#endif
