@@ -106,7 +106,10 @@ enum method_id method_identify(struct slice method)
 		return EQUALS("POST")   ? METHOD_POST
 		       : EQUALS("HEAD") ? METHOD_HEAD
 					: METHOD_OTHER;
-	case 5: return EQUALS("TRACE") ? METHOD_TRACE : METHOD_OTHER;
+	case 5:
+		return EQUALS("TRACE")   ? METHOD_TRACE
+		       : EQUALS("PATCH") ? METHOD_PATCH
+					 : METHOD_OTHER;
 	case 6: return EQUALS("DELETE") ? METHOD_DELETE : METHOD_OTHER;
 	case 7:
 		return EQUALS("OPTIONS")   ? METHOD_OPTIONS
@@ -127,6 +130,7 @@ bool method_is_idempotent(enum method_id method)
 	case METHOD_TRACE: return true;
 	case METHOD_CONNECT:
 	case METHOD_OTHER:
+	case METHOD_PATCH:
 	case METHOD_POST: return false;
 	}
 	return false;

@@ -88,6 +88,11 @@ static bool holds(const struct network *network, const struct ip_address *ip, bo
 	return memcmp(&base, &network->base, sizeof(base)) == 0;
 }
 
+bool network_has(const struct network *network, const struct ip_address *ip)
+{
+	return holds(network, ip, ip_address_is_ipv4(ip));
+}
+
 bool network_set_has(const struct network_set *set, const struct ip_address *ip)
 {
 	bool ipv4 = ip_address_is_ipv4(ip);

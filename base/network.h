@@ -39,6 +39,7 @@ __attribute__((warn_unused_result)) bool network_set_add(
     struct network_set *set, const struct network *network);
 
 /* ::/0 and other IPv6 networks do not hold IPv4, however that is spelt. */
+bool network_has(const struct network *network, const struct ip_address *ip);
 bool network_set_has(const struct network_set *set, const struct ip_address *ip);
 
 /* False also where it is not an IP address. */

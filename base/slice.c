@@ -4,6 +4,9 @@ bool slice_equal_nocase(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
+	/* Mostly they are written alike. */
+	if (a.len == 0 || memcmp(a.data, b.data, a.len) == 0)
+		return true;
 	for (size_t i = 0; i < a.len; i++) {
 		if (ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
 			return false;

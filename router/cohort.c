@@ -1,38 +1,62 @@
 #include "router/cohort.h"
 
+#include "router/cookies.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <stdlib.h>
 
-/* Salts and keys up to these are hashed in one piece, which is quicker. */
 enum {
-	SHORT_PREFIX = 64,
-	SHORT_KEY = 192
+	COHORT_BYTES = 128 /* two cache lines: what one source with a short name needs */
 };
 
+/* Its name is a text in the cohort's own memory. */
 struct source {
-	enum key_source_kind kind;
-	enum field_id id;
-	struct slice name;
+	uint8_t kind;
+	uint8_t id; /* enum field_id of a header */
+	uint16_t name_len;
+	uint32_t name_at;
 };
 
+/* One piece of memory: with thousands of routes each further cache line is a miss. */
 struct cohort {
-	size_t n_sources;
-	struct source sources[KEY_SOURCES_MAX];
 	XXH64_state_t salted; /* has taken in salt + "/" */
+	uint32_t n_sources;
+	struct source sources[]; /* then their names */
 };
+
+static struct slice source_name(const struct cohort *cohort, const struct source *source)
+{
+	return (struct slice) { (const char *)cohort + source->name_at, source->name_len };
+}
+
+/* Zeroed, with room for the sources and their names. */
+static struct cohort *cohort_alloc(const struct key_source *sources, size_t n_sources)
+{
+	size_t bytes = sizeof(struct cohort) + n_sources * sizeof(struct source);
+	struct cohort *cohort;
+
+	for (size_t i = 0; i < n_sources; i++)
+		bytes += sources[i].name != NULL ? strlen(sources[i].name) : 0;
+	bytes = (bytes + COHORT_BYTES - 1) / COHORT_BYTES * COHORT_BYTES;
+	cohort = aligned_alloc(COHORT_BYTES, bytes);
+	if (cohort != NULL)
+		memset(cohort, 0, bytes);
+	return cohort;
+}
 
 struct cohort *cohort_new(
     const char *salt, const struct key_source *sources, size_t n_sources, struct error *err)
 {
 	struct cohort *cohort;
+	uint32_t at;
 
 	if (n_sources > KEY_SOURCES_MAX) {
 		error_set(err, "more than %d key sources", KEY_SOURCES_MAX);
 		return NULL;
 	}
-	cohort = calloc(1, sizeof(*cohort));
+	cohort = cohort_alloc(sources, n_sources);
 	if (cohort == NULL) {
 		error_set(err, "out of memory");
 		return NULL;
@@ -40,15 +64,20 @@ struct cohort *cohort_new(
 	XXH64_reset(&cohort->salted, 0);
 	XXH64_update(&cohort->salted, salt, strlen(salt));
 	XXH64_update(&cohort->salted, "/", 1);
+	cohort->n_sources = (uint32_t)n_sources;
+	at = (uint32_t)(sizeof(*cohort) + n_sources * sizeof(struct source));
 	for (size_t i = 0; i < n_sources; i++) {
-		struct source *source = &cohort->sources[i];
+		struct slice name = slice_of(sources[i].name != NULL ? sources[i].name : "");
 
-		source->kind = sources[i].kind;
-		if (sources[i].name != NULL)
-			source->name = slice_of(sources[i].name);
-		source->id = field_identify(source->name);
+		cohort->sources[i] = (struct source) {
+			.kind = (uint8_t)sources[i].kind,
+			.id = (uint8_t)field_identify(name),
+			.name_len = (uint16_t)name.len,
+			.name_at = at,
+		};
+		memcpy((char *)cohort + at, name.data, name.len);
+		at += (uint32_t)name.len;
 	}
-	cohort->n_sources = n_sources;
 	return cohort;
 }
 
@@ -78,58 +107,24 @@ void cohort_assign(const struct cohort *cohort, enum cohort_source source, struc
 	};
 }
 
-static struct slice find_header(const struct source *source, const struct message *request)
+static struct slice find_header(
+    const struct source *source, struct slice name, const struct message *request)
 {
 	for (uint32_t i = 0; i < request->n_fields; i++) {
 		const struct field *field = &request->fields[i];
 
-		if (field->id == source->id && field->name.len == source->name.len &&
-		    slice_equal_nocase(field->name, source->name))
+		if (field->id == source->id && field->name.len == name.len &&
+		    slice_equal_nocase(field->name, name))
 			return field->value;
 	}
 	return (struct slice) { 0 };
-}
-
-/*
- * The value of the first cookie of that name in one Cookie field, which is
- * name=value pairs between semicolons (RFC 6265 4.2.1).
- */
-static bool find_in_pairs(struct slice pairs, struct slice name, struct slice *value)
-{
-	const char *at = pairs.data;
-	const char *end = pairs.data + pairs.len;
-
-	while (at < end) {
-		const char *semicolon = memchr(at, ';', (size_t)(end - at));
-		const char *stop = semicolon != NULL ? semicolon : end;
-
-		while (at < stop && (*at == ' ' || *at == '\t'))
-			at++;
-		if ((size_t)(stop - at) > name.len && at[name.len] == '=' &&
-		    memcmp(at, name.data, name.len) == 0) {
-			at += name.len + 1;
-			*value = slice_trim((struct slice) { at, (size_t)(stop - at) });
-			return true;
-		}
-		if (semicolon == NULL)
-			break;
-		at = semicolon + 1;
-	}
-	return false;
 }
 
 static struct slice find_cookie(struct slice name, const struct message *request)
 {
 	struct slice value = { 0 };
 
-	for (uint32_t i = 0; i < request->n_fields; i++) {
-		const struct field *field = &request->fields[i];
-
-		if (field->id == FIELD_COOKIE && field->value.len > 0 &&
-		    find_in_pairs(field->value, name, &value))
-			break;
-	}
-	return value;
+	return cookies_find(request, name, &value) ? value : (struct slice) { 0 };
 }
 
 void cohort_identify(const struct cohort *cohort, const struct message *request,
@@ -137,17 +132,18 @@ void cohort_identify(const struct cohort *cohort, const struct message *request,
 {
 	for (size_t i = 0; i < cohort->n_sources; i++) {
 		const struct source *source = &cohort->sources[i];
+		struct slice name = source_name(cohort, source);
 		enum cohort_source from = COHORT_SOURCE_NONE;
 		struct slice key = { 0 };
 
-		switch (source->kind) {
+		switch ((enum key_source_kind)source->kind) {
 		case KEY_SOURCE_HEADER:
 			from = COHORT_SOURCE_HEADER;
-			key = find_header(source, request);
+			key = find_header(source, name, request);
 			break;
 		case KEY_SOURCE_COOKIE:
 			from = COHORT_SOURCE_COOKIE;
-			key = find_cookie(source->name, request);
+			key = find_cookie(name, request);
 			break;
 		case KEY_SOURCE_ADDRESS:
 			from = COHORT_SOURCE_ADDRESS;
@@ -155,7 +151,7 @@ void cohort_identify(const struct cohort *cohort, const struct message *request,
 			break;
 		case KEY_SOURCE_ISSUE:
 			from = COHORT_SOURCE_ISSUED;
-			key = find_cookie(source->name, request);
+			key = find_cookie(name, request);
 			break;
 		}
 		if (key.len > 0 && key.len <= COHORT_KEY_MAX) {
@@ -164,7 +160,7 @@ void cohort_identify(const struct cohort *cohort, const struct message *request,
 		}
 		if (source->kind == KEY_SOURCE_ISSUE) {
 			*identity = (struct cohort_identity) { .source = COHORT_SOURCE_NEW,
-				.issue = source->name };
+				.issue = name };
 			return;
 		}
 	}

@@ -22,7 +22,7 @@
  * interpreted, so no value of a client's making is refused.
  *
  * Thread     immutable once made; any thread may use it.
- * Ownership  keeps pointers into the sources' names: they must outlive it.
+ * Ownership  copies what it needs.
  */
 #ifndef ROUTER_COHORT_H
 #define ROUTER_COHORT_H
@@ -48,7 +48,7 @@ enum cohort_source {
 
 struct cohort_identity {
 	enum cohort_source source;
-	struct slice issue; /* with NEW: the name of the cookie to set */
+	struct slice issue; /* with NEW: the name of the cookie to set; the cohort's */
 	struct slice key;   /* points into the request; empty with NONE and NEW */
 	uint64_t unit_hash; /* 0 with NONE and NEW */
 	uint32_t bucket;    /* 0..999,999; 0 with NONE and NEW */

@@ -147,6 +147,18 @@ unsigned path_class_intern(struct path_classes *classes, const struct path_class
 	return slot;
 }
 
+unsigned path_classes_slot_for(struct path_classes *classes, struct slice name)
+{
+	struct path_class_name unseen;
+
+	if (name.len == 0 || name.len > PATH_CLASS_NAME_MAX || name.data[0] != '/')
+		return PATH_CLASS_OTHER;
+	memcpy(unseen.text, name.data, name.len);
+	unseen.n = (uint32_t)name.len;
+	unseen.tag = name_tag(unseen.text, unseen.n);
+	return path_class_intern(classes, &unseen);
+}
+
 /* False where the path does not begin with '/', or has too many segments or slashes. */
 static bool split(struct slice path, struct segments *segments)
 {
@@ -371,10 +383,10 @@ static bool pattern_compile(struct pattern *pattern, struct slice text, struct s
 
 	if (!split(text, &segments) || !pattern_name(&segments, &name)) {
 		error_set(err,
-		    "path_class '%s' must begin with '/', hold only what a path may, at most "
+		    "path_class '%.*s' must begin with '/', hold only what a path may, at most "
 		    "%d "
 		    "segments and %d bytes",
-		    text.data, PATH_CLASS_SEGMENTS_MAX, PATH_CLASS_NAME_MAX);
+		    (int)text.len, text.data, PATH_CLASS_SEGMENTS_MAX, PATH_CLASS_NAME_MAX);
 		return false;
 	}
 	for (uint32_t i = 0; i < segments.n; i++) {
@@ -388,46 +400,66 @@ static bool pattern_compile(struct pattern *pattern, struct slice text, struct s
 	return true;
 }
 
+/*
+ * One piece of memory for all of it: with thousands of routes a look-up should find
+ * what it needs side by side.
+ */
+static struct path_class_rules *rules_alloc(
+    size_t n_patterns, size_t n_segments, size_t n_bytes, char **text)
+{
+	struct path_class_rules *rules;
+	size_t patterns_at = sizeof(*rules);
+	size_t segments_at = patterns_at + n_patterns * sizeof(struct pattern);
+	size_t text_at = segments_at + n_segments * sizeof(struct slice);
+	char *memory = calloc(1, text_at + n_bytes);
+
+	if (memory == NULL)
+		return NULL;
+	rules = (struct path_class_rules *)(void *)memory;
+	rules->patterns = (struct pattern *)(void *)(memory + patterns_at);
+	rules->segments = (struct slice *)(void *)(memory + segments_at);
+	*text = memory + text_at;
+	return rules;
+}
+
 struct path_class_rules *path_class_rules_new(const struct conf_strings *patterns,
     struct path_classes *classes, size_t *n_without_slot, struct error *err)
 {
-	struct path_class_rules *rules = calloc(1, sizeof(*rules));
-	size_t n_bytes = 1;
+	struct path_class_rules *rules;
+	size_t n_bytes = 0;
+	size_t n_segments = 0; /* at most */
 	size_t used = 0;
+	char *text;
 
 	*n_without_slot = 0;
-	for (size_t i = 0; i < patterns->n; i++)
+	for (size_t i = 0; i < patterns->n; i++) {
 		n_bytes += strlen(patterns->items[i]);
-	if (rules != NULL) {
-		rules->patterns = calloc(patterns->n + 1, sizeof(*rules->patterns));
-		/* Each segment takes two bytes at least, its slash and itself. */
-		rules->segments = calloc(n_bytes / 2 + 1, sizeof(*rules->segments));
+		for (const char *c = patterns->items[i]; *c != '\0'; c++)
+			n_segments += *c == '/';
 	}
-	if (rules == NULL || rules->patterns == NULL || rules->segments == NULL) {
+	rules = rules_alloc(patterns->n, n_segments, n_bytes, &text);
+	if (rules == NULL) {
 		error_set(err, "out of memory");
-		goto error;
+		return NULL;
 	}
 	for (size_t i = 0; i < patterns->n; i++) {
 		struct pattern *pattern = &rules->patterns[i];
+		struct slice copy = { text, strlen(patterns->items[i]) };
 
-		if (!pattern_compile(pattern, slice_of(patterns->items[i]),
-			rules->segments + used, classes, err))
-			goto error;
+		memcpy(text, patterns->items[i], copy.len);
+		text += copy.len;
+		if (!pattern_compile(pattern, copy, rules->segments + used, classes, err)) {
+			path_class_rules_free(rules);
+			return NULL;
+		}
 		used += pattern->n_segments;
 		*n_without_slot += pattern->slot == PATH_CLASS_OTHER;
 		rules->n_patterns++;
 	}
 	return rules;
-error:
-	path_class_rules_free(rules);
-	return NULL;
 }
 
 void path_class_rules_free(struct path_class_rules *rules)
 {
-	if (rules == NULL)
-		return;
-	free(rules->patterns);
-	free(rules->segments);
 	free(rules);
 }

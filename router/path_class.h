@@ -75,6 +75,9 @@ unsigned path_class_lookup(const struct path_class_rules *rules,
 /* The slot of the class, a new one if need be; PATH_CLASS_OTHER when all are used. */
 unsigned path_class_intern(struct path_classes *classes, const struct path_class_name *unseen);
 
+/* The same for a class known by its name, as path_classes_name() gave it. */
+unsigned path_classes_slot_for(struct path_classes *classes, struct slice name);
+
 /*
  * Whether an answer shows that a path exists: any status but 4xx and 501, and not 0
  * (no answer). Scanners' 404s take no slots.

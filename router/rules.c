@@ -8,7 +8,9 @@
 
 enum {
 	NO_ROUTE = UINT32_MAX,
-	HOST_MAX = 255
+	HOST_MAX = 255,
+	CACHE_LINE_BYTES = 64,
+	ENTRY_TEXT_MAX = 24, /* bytes of a text that lie in its entry */
 };
 
 enum text_kind {
@@ -20,14 +22,19 @@ enum text_kind {
 	PATH_EXACT,
 };
 
-/* One text of the configuration: a host's, or a path of one host. */
+/*
+ * One text of the configuration: a host's, or a path of one host. A cache line: with
+ * thousands of routes each further one that a match touches is a miss.
+ */
 struct entry {
-	const char *text; /* NULL: a free place */
+	_Alignas(CACHE_LINE_BYTES) const char *text; /* NULL: a free place */
 	uint64_t hash;
 	uint32_t len;
 	uint32_t owner; /* the host's number; HOSTS_OWNER for a host */
 	enum text_kind kind;
-	uint32_t value; /* of a path: its first route; of a host: its number */
+	uint32_t value;     /* of a path: its first route; of a host: its number */
+	uint32_t all_first; /* of a host whose only path is "/": its route, else NO_ROUTE */
+	char head[ENTRY_TEXT_MAX]; /* the text once more, unless it is longer */
 };
 
 enum {
@@ -64,6 +71,13 @@ static uint64_t text_hash(struct slice text, uint32_t owner, enum text_kind kind
 	return XXH3_64bits_withSeed(text.data, text.len, (uint64_t)owner << 3 | kind);
 }
 
+static bool entry_is(const struct entry *entry, struct slice text)
+{
+	const char *there = text.len <= ENTRY_TEXT_MAX ? entry->head : entry->text;
+
+	return entry->len == text.len && memcmp(there, text.data, text.len) == 0;
+}
+
 /* The entry of the text, or the free one where it belongs. */
 static struct entry *entry_find(
     const struct router *router, struct slice text, uint32_t owner, enum text_kind kind)
@@ -77,7 +91,7 @@ static struct entry *entry_find(
 		if (entry->text == NULL)
 			return entry;
 		if (entry->hash == hash && entry->owner == owner && entry->kind == kind &&
-		    slice_equal((struct slice) { entry->text, entry->len }, text))
+		    entry_is(entry, text))
 			return entry;
 	}
 }
@@ -87,13 +101,17 @@ static struct entry *entry_add(struct router *router, struct slice text, uint32_
 {
 	struct entry *entry = entry_find(router, text, owner, kind);
 
-	if (entry->text == NULL)
-		*entry = (struct entry) { .text = text.data,
-			.hash = text_hash(text, owner, kind),
-			.len = (uint32_t)text.len,
-			.owner = owner,
-			.kind = kind,
-			.value = value };
+	if (entry->text != NULL)
+		return entry;
+	*entry = (struct entry) { .text = text.data,
+		.hash = text_hash(text, owner, kind),
+		.len = (uint32_t)text.len,
+		.owner = owner,
+		.kind = kind,
+		.value = value,
+		.all_first = NO_ROUTE };
+	if (text.len <= ENTRY_TEXT_MAX)
+		memcpy(entry->head, text.data, text.len);
 	return entry;
 }
 
@@ -201,6 +219,30 @@ static bool add_route(
 	return true;
 }
 
+/* Hosts for which a match needs not look at paths. */
+static void note_plain_hosts(struct router *router)
+{
+	for (size_t i = 0; i <= router->mask; i++) {
+		struct entry *entry = &router->entries[i];
+		const struct shapes *shapes;
+
+		if (entry->text == NULL || entry->owner != HOSTS_OWNER)
+			continue;
+		shapes = &router->hosts[entry->value];
+		if (shapes->n == 1 && shapes->items[0].kind == PATH_ALL)
+			entry->all_first = shapes->items[0].first;
+	}
+}
+
+static struct entry *entries_new(size_t n)
+{
+	struct entry *entries = aligned_alloc(CACHE_LINE_BYTES, n * sizeof(*entries));
+
+	if (entries != NULL)
+		memset(entries, 0, n * sizeof(*entries));
+	return entries;
+}
+
 struct router *router_new(const struct route_conf *routes, size_t n, struct error *err)
 {
 	struct router *router = calloc(1, sizeof(*router));
@@ -215,7 +257,7 @@ struct router *router_new(const struct route_conf *routes, size_t n, struct erro
 	while (n_entries < 2 * n_texts)
 		n_entries *= 2;
 	if (router != NULL) {
-		router->entries = calloc(n_entries, sizeof(*router->entries));
+		router->entries = entries_new(n_entries);
 		router->hosts = calloc(n_hosts, sizeof(*router->hosts));
 	}
 	if (router == NULL || router->entries == NULL || router->hosts == NULL || n > INT_MAX) {
@@ -229,6 +271,7 @@ struct router *router_new(const struct route_conf *routes, size_t n, struct erro
 		if (!add_route(router, &routes[i], (uint32_t)i, err))
 			goto error;
 	}
+	note_plain_hosts(router);
 	return router;
 error:
 	router_free(router);
@@ -301,16 +344,22 @@ static struct slice host_of(struct slice authority, char lower[HOST_MAX])
 	return (struct slice) { lower, host.len };
 }
 
+static uint32_t match_host(
+    const struct router *router, const struct entry *host, struct slice path, uint32_t best)
+{
+	if (host->text == NULL)
+		return best;
+	if (host->all_first != NO_ROUTE)
+		return host->all_first < best ? host->all_first : best;
+	return match_path(router, host->value, path, best);
+}
+
 static uint32_t match_named_host(
     const struct router *router, struct slice host, struct slice path, uint32_t best)
 {
-	const struct entry *entry;
-
-	if (router->exact_first < best) {
-		entry = entry_find(router, host, HOSTS_OWNER, HOST_EXACT);
-		if (entry->text != NULL)
-			best = match_path(router, entry->value, path, best);
-	}
+	if (router->exact_first < best)
+		best = match_host(
+		    router, entry_find(router, host, HOSTS_OWNER, HOST_EXACT), path, best);
 	for (size_t i = 0; i < router->suffixes.n && router->suffixes.items[i].first < best;
 	     i++) {
 		size_t len = router->suffixes.items[i].len;
@@ -319,9 +368,8 @@ static uint32_t match_named_host(
 		if (host.len < len + 2 || host.data[host.len - len - 1] != '.')
 			continue;
 		suffix = (struct slice) { host.data + host.len - len, len };
-		entry = entry_find(router, suffix, HOSTS_OWNER, HOST_SUFFIX);
-		if (entry->text != NULL)
-			best = match_path(router, entry->value, path, best);
+		best = match_host(
+		    router, entry_find(router, suffix, HOSTS_OWNER, HOST_SUFFIX), path, best);
 	}
 	return best;
 }
