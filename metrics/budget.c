@@ -29,6 +29,12 @@ void budget_observe(struct budget *budget, const struct series_decay *decay, uin
 	series_add(&budget->series, (double)n, (double)bad);
 }
 
+void budget_restore(struct budget *budget, uint64_t n, uint64_t bad)
+{
+	budget->n += n;
+	budget->bad += bad;
+}
+
 double budget_remaining(const struct budget *budget, double share)
 {
 	if (budget->n == 0)

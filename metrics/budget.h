@@ -29,6 +29,9 @@ void budget_begin(struct budget *budget, uint64_t total_n, uint64_t total_bad);
 void budget_observe(struct budget *budget, const struct series_decay *decay, uint64_t total_n,
     uint64_t total_bad);
 
+/* What it had spent in an earlier life of the process comes on top. */
+void budget_restore(struct budget *budget, uint64_t n, uint64_t bad);
+
 /* 1: untouched; 0: spent; below 0: overspent. share is 0..1. */
 double budget_remaining(const struct budget *budget, double share);
 double budget_burn_rate(const struct budget *budget, double share, enum series_window window);

@@ -21,7 +21,8 @@ static uint64_t bucket_middle(size_t bucket)
 	return histogram_bucket_start(bucket) + bucket_width(bucket) / 2;
 }
 
-void histogram_merge(struct histogram_sum *sum, const struct histogram *histogram)
+void histogram_merge(
+    struct histogram_sum *sum, const struct histogram *histogram, const struct counter *sum_us)
 {
 	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		uint64_t count = counter_read(&histogram->buckets[i]);
@@ -29,7 +30,7 @@ void histogram_merge(struct histogram_sum *sum, const struct histogram *histogra
 		sum->buckets[i] += count;
 		sum->count += count;
 	}
-	sum->sum_us += counter_read(&histogram->sum_us);
+	sum->sum_us += counter_read(sum_us);
 }
 
 uint64_t histogram_quantile(const struct histogram_sum *sum, double p)

@@ -1,8 +1,8 @@
 /*
  * How long things took: a log-linear histogram of microseconds, 0 to one hour.
  *
- * Each power of two is cut into 32 buckets of equal width, so a quantile is off
- * by at most 1.6% of its value; below 32 us it is exact. Longer than an hour
+ * Each power of two is cut into 16 buckets of equal width, so a quantile is off
+ * by at most 3.2% of its value; below 32 us it is exact. Longer than an hour
  * counts as an hour. Fixed memory, nothing allocated.
  *
  * Thread  struct histogram: one writer, any reader. struct histogram_sum: the
@@ -17,16 +17,16 @@
 #include <stdint.h>
 
 enum {
-	HISTOGRAM_SUB_BITS = 5, /* 32 buckets to a power of two */
+	HISTOGRAM_SUB_BITS = 4, /* 16 buckets to a power of two */
 	HISTOGRAM_SUB = 1 << HISTOGRAM_SUB_BITS,
-	HISTOGRAM_BUCKETS = 886, /* the last one holds an hour */
+	HISTOGRAM_BUCKETS = 459, /* the last one holds an hour */
 };
 
 #define HISTOGRAM_MAX_US UINT64_C(3600000000)
 
+/* The sum of the values is kept by whoever owns it, beside what else it adds to. */
 struct histogram {
 	struct counter buckets[HISTOGRAM_BUCKETS];
-	struct counter sum_us;
 };
 
 struct histogram_sum {
@@ -37,7 +37,7 @@ struct histogram_sum {
 
 /*
  * The bucket of a value, at most HISTOGRAM_MAX_US. Values below 32 are their own
- * bucket; above, the exponent picks the row and the next five bits the column.
+ * bucket; above, the exponent picks the row and the next four bits the column.
  */
 static inline size_t histogram_bucket(uint64_t us)
 {
@@ -47,19 +47,21 @@ static inline size_t histogram_bucket(uint64_t us)
 	return ((size_t)shift << HISTOGRAM_SUB_BITS) + (size_t)(us >> shift);
 }
 
-static inline void histogram_record(struct histogram *histogram, uint64_t us)
+static inline void histogram_record(
+    struct histogram *histogram, struct counter *sum_us, uint64_t us)
 {
 	if (us > HISTOGRAM_MAX_US)
 		us = HISTOGRAM_MAX_US;
 	counter_add(&histogram->buckets[histogram_bucket(us)], 1);
-	counter_add(&histogram->sum_us, us);
+	counter_add(sum_us, us);
 }
 
 /* The least value that falls in a bucket, in microseconds. */
 uint64_t histogram_bucket_start(size_t bucket);
 
 /* Adds what the histogram holds now; sum starts as all zeros. */
-void histogram_merge(struct histogram_sum *sum, const struct histogram *histogram);
+void histogram_merge(
+    struct histogram_sum *sum, const struct histogram *histogram, const struct counter *sum_us);
 
 /* The value below which the share p (0..1) lies, in microseconds; 0 when empty. */
 uint64_t histogram_quantile(const struct histogram_sum *sum, double p);

@@ -29,7 +29,11 @@ struct outcome {
 	uint16_t status;    /* as the arm sent it; 0 where no head came */
 	enum failure_kind failure;
 	bool client_gone; /* the client went away first: never a failure, nor a success */
-	bool counts;      /* as evidence; false for forced and synthetic requests */
+	bool counts; /* in budgets and as evidence; false for forced and synthetic requests */
+	bool randomised; /* the bucket alone chose the arm: only then is it evidence */
+	bool synthetic;  /* a tester's, by a signed token: a drill may fail it; counted apart */
+	bool was_over;   /* counted as past the latency budget's threshold while in flight */
+	uint8_t was_slow; /* how many latency thresholds it was counted past while in flight */
 	bool has_unit;    /* a sticky key was present: unit_hash identifies it */
 	uint64_t unit_hash;
 	uint32_t generation;    /* of the weight under which it was assigned */

@@ -1,50 +1,15 @@
 #include "metrics/route_stats.h"
 
-#include "metrics/epoch_map.h"
+#include "metrics/shard.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	CACHE_LINE_BYTES = 64,
 	WAKE_AFTER_FAILURES = 3, /* docs/policy.md, 4 */
 };
 
-/* One generation's; each count is part of the one above it. */
-struct evidence_slot {
-	struct counter n;
-	struct counter failed;
-	struct counter bad;
-};
-
-/* One path class on one arm, as one worker has seen it. */
-struct cell {
-	struct counter status[STATUS_CLASSES];
-	struct counter failures[FAILURE_KINDS];
-	struct counter client_gone;
-	struct counter slow;
-	struct counter uncounted;        /* forced or synthetic: no evidence, no budget */
-	struct counter uncounted_failed; /* of those */
-	struct evidence_slot evidence[EVIDENCE_GENERATIONS];
-	struct histogram first_byte;
-	struct histogram total;
-};
-
-/* One worker's. Nobody else writes here. */
-struct shard {
-	_Alignas(CACHE_LINE_BYTES) struct evidence_slot evidence[ARMS][EVIDENCE_GENERATIONS];
-	uint32_t canary_failures; /* counted since the control thread was last woken */
-	_Atomic(struct cell *) cells[PATH_CLASSES][ARMS];
-};
-
-struct route_stats {
-	struct epoch_map epoch;
-	_Atomic uint32_t slow_threshold_us;
-	size_t n_shards;
-	struct shard *shards[];
-};
-
-static void *new_zeroed(size_t bytes)
+void *stats_new_zeroed(size_t bytes)
 {
 	size_t whole = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
 	void *memory = aligned_alloc(CACHE_LINE_BYTES, whole);
@@ -57,20 +22,24 @@ static void *new_zeroed(size_t bytes)
 struct route_stats *route_stats_new(size_t workers, uint32_t slow_threshold_us)
 {
 	struct route_stats *stats =
-	    new_zeroed(sizeof(*stats) + workers * sizeof(stats->shards[0]));
+	    stats_new_zeroed(sizeof(*stats) + workers * sizeof(stats->shards[0]));
 
 	if (stats == NULL)
 		return NULL;
 	stats->n_shards = workers;
-	route_stats_set_slow_threshold(stats, slow_threshold_us);
+	stats->failed = calloc(1, sizeof(*stats->failed));
+	if (stats->failed == NULL)
+		goto no_memory;
 	for (size_t i = 0; i < workers; i++) {
-		stats->shards[i] = new_zeroed(sizeof(struct shard));
-		if (stats->shards[i] == NULL) {
-			route_stats_free(stats);
-			return NULL;
-		}
+		stats->shards[i] = stats_new_zeroed(sizeof(struct shard));
+		if (stats->shards[i] == NULL)
+			goto no_memory;
 	}
+	route_stats_set_slow_threshold(stats, slow_threshold_us);
 	return stats;
+no_memory:
+	route_stats_free(stats);
+	return NULL;
 }
 
 void route_stats_free(struct route_stats *stats)
@@ -84,13 +53,12 @@ void route_stats_free(struct route_stats *stats)
 				    &stats->shards[i]->cells[c][arm], memory_order_relaxed));
 		free(stats->shards[i]);
 	}
+	free(stats->failed);
+	free(atomic_load_explicit(&stats->over, memory_order_relaxed));
+	free(atomic_load_explicit(&stats->far, memory_order_relaxed));
+	free(atomic_load_explicit(&stats->units, memory_order_relaxed));
+	free(atomic_load_explicit(&stats->thresholds, memory_order_relaxed));
 	free(stats);
-}
-
-void route_stats_set_slow_threshold(struct route_stats *stats, uint32_t slow_threshold_us)
-{
-	atomic_store_explicit(
-	    &stats->slow_threshold_us, slow_threshold_us, memory_order_relaxed);
 }
 
 /* The worker's own cell, made on first use. NULL when out of memory. */
@@ -100,11 +68,16 @@ static struct cell *shard_cell(struct shard *shard, unsigned path_class, enum ar
 	struct cell *cell = atomic_load_explicit(place, memory_order_relaxed);
 
 	if (__builtin_expect(cell == NULL, 0)) {
-		cell = new_zeroed(sizeof(*cell));
+		cell = stats_new_zeroed(sizeof(*cell));
 		/* A reader that sees the cell sees its zeros. */
 		atomic_store_explicit(place, cell, memory_order_release);
 	}
 	return cell;
+}
+
+static unsigned class_of(const struct outcome *outcome)
+{
+	return outcome->path_class < PATH_CLASSES ? outcome->path_class : PATH_CLASS_OTHER;
 }
 
 static enum status_class status_class_of(unsigned status)
@@ -112,21 +85,32 @@ static enum status_class status_class_of(unsigned status)
 	return status >= 100 && status < 600 ? (enum status_class)(status / 100) : STATUS_NONE;
 }
 
-static void record_totals(
-    struct cell *cell, const struct outcome *outcome, uint32_t slow_threshold_us)
+static uint64_t waited_us(const struct outcome *outcome)
 {
-	uint64_t waited_us =
-	    outcome->has_first_byte ? outcome->first_byte_us : outcome->total_us;
+	return outcome->has_first_byte ? outcome->first_byte_us : outcome->total_us;
+}
 
+static bool is_over(const struct route_stats *stats, uint64_t us)
+{
+	uint32_t threshold =
+	    atomic_load_explicit(&stats->slow_threshold_us, memory_order_relaxed);
+
+	return threshold != 0 && us > threshold;
+}
+
+static void record_totals(
+    const struct route_stats *stats, struct cell *cell, const struct outcome *outcome)
+{
 	counter_add(&cell->status[status_class_of(outcome->status)], 1);
 	if (outcome->has_first_byte)
-		histogram_record(&cell->first_byte, outcome->first_byte_us);
+		histogram_record(
+		    &cell->first_byte, &cell->first_byte_sum_us, outcome->first_byte_us);
 	if (outcome->client_gone) {
 		counter_add_part(&cell->client_gone, 1);
 		return; /* how long it would have taken, and whether it would have failed */
 	}
-	histogram_record(&cell->total, outcome->total_us);
-	if (slow_threshold_us != 0 && waited_us > slow_threshold_us)
+	histogram_record(&cell->total, &cell->total_sum_us, outcome->total_us);
+	if (is_over(stats, waited_us(outcome)))
 		counter_add(&cell->slow, 1);
 	if (outcome->failure != FAILURE_NONE)
 		counter_add_part(&cell->failures[outcome->failure], 1);
@@ -137,163 +121,227 @@ static void record_totals(
 	}
 }
 
-static void slot_add(struct evidence_slot *slot, bool failed, bool bad)
+/* Without a map (memory was short) each counts, as if it had no key. */
+static bool is_first(struct epoch_map *map, const struct outcome *outcome)
 {
-	counter_add(&slot->n, 1);
-	if (failed)
-		counter_add_part(&slot->failed, 1);
-	if (bad)
-		counter_add_part(&slot->bad, 1);
+	return map == NULL || !outcome->has_unit || epoch_map_first(map, outcome->unit_hash);
+}
+
+/* Three of them, and the control thread had better look at once. */
+static bool is_urgent(struct shard *shard, enum arm arm)
+{
+	if (arm != ARM_CANARY || ++shard->canary_failures < WAKE_AFTER_FAILURES)
+		return false;
+	shard->canary_failures = 0;
+	return true;
+}
+
+/* Past the latency budget's threshold: a failure of that budget. */
+static bool record_over(
+    struct route_stats *stats, struct shard *shard, const struct outcome *outcome)
+{
+	struct route_slot *slot =
+	    &shard->slots[outcome->generation % EVIDENCE_GENERATIONS][outcome->arm];
+	struct epoch_map *map = atomic_load_explicit(&stats->over, memory_order_acquire);
+
+	bool first = is_first(map, outcome);
+
+	count32(&slot->over_all, 1);
+	if (first)
+		count32(&slot->over, 1);
+	atomic_store_explicit(&shard->marks.route, 1, memory_order_release);
+	return first && is_urgent(shard, outcome->arm);
+}
+
+/* How many latency thresholds it has passed by now. */
+static unsigned level_of(
+    const struct route_stats *stats, const struct outcome *outcome, uint64_t us)
+{
+	const struct thresholds *thresholds =
+	    atomic_load_explicit(&stats->thresholds, memory_order_acquire);
+
+	if (thresholds == NULL)
+		return 0;
+	return thresholds_level(
+	    thresholds, outcome->generation, class_of(outcome), outcome->arm, us);
+}
+
+/* Which half of legacy it counts in, where the design effect is told from: by its key. */
+static unsigned half_of(const struct outcome *outcome, const struct cell *cell)
+{
+	/* Not a bit that the sample of keys was chosen by. */
+	return (unsigned)(outcome->has_unit ? outcome->unit_hash >> 8
+					    : counter_read(&cell->status[STATUS_2XX])) &
+	       1;
+}
+
+static void record_far(
+    struct route_stats *stats, struct evidence_slot *slot, const struct outcome *outcome)
+{
+	if (is_first(atomic_load_explicit(&stats->far, memory_order_acquire), outcome))
+		count32(&slot->far, 1);
+}
+
+static void record_latency(struct route_stats *stats, const struct cell *cell,
+    struct evidence_slot *slot, const struct outcome *outcome)
+{
+	unsigned level = level_of(stats, outcome, waited_us(outcome));
+	unsigned was = outcome->was_slow;
+
+	if (level < was)
+		level = was;
+	if (level > LEVEL_THRESHOLDS) {
+		level = LEVEL_THRESHOLDS;
+		if (was <= LEVEL_THRESHOLDS)
+			record_far(stats, slot, outcome);
+	}
+	/* Out of `early` before it is in its level: never in both. */
+	for (unsigned i = 0; i < was && i < LEVEL_THRESHOLDS; i++)
+		count32(&slot->early[i], UINT32_MAX);
+	count32(&slot->level[half_of(outcome, cell)][level], 1);
+}
+
+static void set_bits(_Atomic uint64_t *mark, uint64_t bits)
+{
+	uint64_t now = atomic_load_explicit(mark, memory_order_relaxed);
+
+	atomic_store_explicit(mark, now | bits, memory_order_release);
+}
+
+/* There is something to read; after the counters, so that it is not cleared too soon. */
+static void mark(struct shard *shard, unsigned path_class, bool late)
+{
+	uint64_t bit = UINT64_C(1) << (path_class % PATH_CLASS_SLOTS);
+
+	if (late)
+		set_bits(&shard->marks.late, bit);
+	if (path_class == PATH_CLASS_OTHER)
+		atomic_store_explicit(&shard->marks.other, 1, memory_order_release);
+	else
+		set_bits(&shard->marks.news, bit);
+}
+
+static bool is_evidence(const struct outcome *outcome, uint32_t current_generation)
+{
+	return outcome->counts && outcome->randomised && !outcome->client_gone &&
+	       current_generation - outcome->generation < EVIDENCE_GENERATIONS;
+}
+
+static void record_drill(struct shard *shard, const struct outcome *outcome)
+{
+	counter_add(&shard->drill[outcome->arm], 1);
+	if (outcome->failure != FAILURE_NONE)
+		counter_add_part(&shard->drill_failed[outcome->arm], 1);
 }
 
 bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t current_generation,
     const struct outcome *outcome)
 {
 	struct shard *shard = stats->shards[worker];
-	unsigned path_class =
-	    outcome->path_class < PATH_CLASSES ? outcome->path_class : PATH_CLASS_OTHER;
-	struct cell *cell = shard_cell(shard, path_class, outcome->arm);
-	size_t slot = outcome->generation % EVIDENCE_GENERATIONS;
-	bool failed = outcome->failure != FAILURE_NONE;
-	bool bad;
+	struct cell *cell = shard_cell(shard, class_of(outcome), outcome->arm);
+	struct evidence_slot *slot;
+	bool urgent = false;
 
-	if (cell != NULL)
-		record_totals(cell, outcome,
-		    atomic_load_explicit(&stats->slow_threshold_us, memory_order_relaxed));
-	if (!outcome->counts || outcome->client_gone ||
-	    current_generation - outcome->generation >= EVIDENCE_GENERATIONS)
+	if (cell == NULL)
 		return false;
-
-	bad = failed &&
-	      (!outcome->has_unit || epoch_map_first(&stats->epoch, outcome->unit_hash));
-	slot_add(&shard->evidence[outcome->arm][slot], failed, bad);
-	if (cell != NULL)
-		slot_add(&cell->evidence[slot], failed, bad);
-	if (!bad || outcome->arm != ARM_CANARY ||
-	    ++shard->canary_failures < WAKE_AFTER_FAILURES)
+	record_totals(stats, cell, outcome);
+	if (outcome->synthetic)
+		record_drill(shard, outcome);
+	if (!is_evidence(outcome, current_generation))
 		return false;
-	shard->canary_failures = 0;
-	return true;
-}
-
-static const struct cell *read_cell(
-    const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
-{
-	return atomic_load_explicit(
-	    &stats->shards[worker]->cells[path_class][arm], memory_order_acquire);
-}
-
-/* The classes that `path_class` stands for: itself, or all. */
-static unsigned first_class(unsigned path_class)
-{
-	return path_class == PATH_CLASS_ALL ? 0 : path_class;
-}
-
-static unsigned last_class(unsigned path_class)
-{
-	return path_class == PATH_CLASS_ALL ? PATH_CLASS_OTHER : path_class;
-}
-
-static void add_totals(struct arm_totals *totals, const struct cell *cell)
-{
-	uint64_t failed = 0, requests = 0;
-	/* Parts before what they are part of, so that no difference wraps. */
-	uint64_t uncounted_failed = counter_read_part(&cell->uncounted_failed);
-	uint64_t uncounted = counter_read_part(&cell->uncounted);
-	uint64_t gone = counter_read_part(&cell->client_gone);
-
-	for (size_t i = 0; i < FAILURE_KINDS; i++) {
-		uint64_t count = counter_read_part(&cell->failures[i]);
-
-		totals->failures[i] += count;
-		failed += count;
-	}
-	for (size_t i = 0; i < STATUS_CLASSES; i++) {
-		uint64_t count = counter_read(&cell->status[i]);
-
-		totals->status[i] += count;
-		requests += count;
-	}
-	totals->requests += requests;
-	totals->failed += failed;
-	totals->client_gone += gone;
-	totals->slow += counter_read(&cell->slow);
-	if (requests > gone + uncounted)
-		totals->budget_n += requests - gone - uncounted;
-	if (failed > uncounted_failed)
-		totals->budget_bad += failed - uncounted_failed;
-}
-
-bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,
-    struct arm_totals *totals)
-{
-	bool any = false;
-
-	*totals = (struct arm_totals) { 0 };
-	for (size_t worker = 0; worker < stats->n_shards; worker++) {
-		for (unsigned c = first_class(path_class); c <= last_class(path_class); c++) {
-			const struct cell *cell = read_cell(stats, worker, c, arm);
-
-			if (cell == NULL)
-				continue;
-			add_totals(totals, cell);
-			any = true;
+	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS];
+	record_latency(stats, cell, slot, outcome);
+	if (!outcome->was_over && is_over(stats, waited_us(outcome)))
+		urgent = record_over(stats, shard, outcome);
+	if (outcome->failure != FAILURE_NONE) {
+		count32(&slot->failed, 1);
+		if (is_first(stats->failed, outcome)) {
+			count32(&slot->bad, 1);
+			urgent |= is_urgent(shard, outcome->arm);
 		}
 	}
-	return any;
+	mark(shard, class_of(outcome), outcome->generation != current_generation);
+	return urgent;
 }
 
-bool route_stats_latency(const struct route_stats *stats, unsigned path_class, enum arm arm,
-    enum latency_kind kind, struct histogram_sum *sum)
+bool route_stats_in_flight(struct route_stats *stats, size_t worker,
+    uint32_t current_generation, struct outcome *outcome, uint64_t us)
 {
-	bool any = false;
+	struct shard *shard = stats->shards[worker];
+	struct cell *cell = shard_cell(shard, class_of(outcome), outcome->arm);
+	struct evidence_slot *slot;
+	bool urgent = false;
+	unsigned level;
 
-	*sum = (struct histogram_sum) { 0 };
-	for (size_t worker = 0; worker < stats->n_shards; worker++) {
-		for (unsigned c = first_class(path_class); c <= last_class(path_class); c++) {
-			const struct cell *cell = read_cell(stats, worker, c, arm);
-
-			if (cell == NULL)
-				continue;
-			histogram_merge(
-			    sum, kind == LATENCY_TOTAL ? &cell->total : &cell->first_byte);
-			any = true;
-		}
+	if (cell == NULL || !is_evidence(outcome, current_generation))
+		return false;
+	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS];
+	level = level_of(stats, outcome, us);
+	if (level <= outcome->was_slow && (outcome->was_over || !is_over(stats, us)))
+		return false;
+	for (; outcome->was_slow < level; outcome->was_slow++) {
+		if (outcome->was_slow < LEVEL_THRESHOLDS)
+			count32(&slot->early[outcome->was_slow], 1);
+		else
+			record_far(stats, slot, outcome);
 	}
-	return any;
+	if (!outcome->was_over && is_over(stats, us)) {
+		outcome->was_over = true;
+		urgent = record_over(stats, shard, outcome);
+	}
+	mark(shard, class_of(outcome), outcome->generation != current_generation);
+	return urgent;
 }
 
-static void add_slots(
-    struct evidence *evidence, enum arm arm, const struct evidence_slot *slots)
+void route_stats_assigned(struct route_stats *stats, size_t worker, uint32_t generation,
+    enum arm arm, uint64_t unit_hash)
 {
-	for (size_t i = 0; i < EVIDENCE_GENERATIONS; i++) {
-		evidence->slots[i][arm].bad += counter_read_part(&slots[i].bad);
-		evidence->slots[i][arm].failed += counter_read_part(&slots[i].failed);
-		evidence->slots[i][arm].n += counter_read(&slots[i].n);
-	}
+	struct epoch_map *units = atomic_load_explicit(&stats->units, memory_order_acquire);
+	struct shard *shard = stats->shards[worker];
+
+	/* Past half full the map takes different users for one another. */
+	if (units == NULL || epoch_map_is_half_full(units) ||
+	    !epoch_map_first(units, unit_hash >> 4))
+		return;
+	count32(&shard->slots[generation % EVIDENCE_GENERATIONS][arm].units, 1);
+	atomic_store_explicit(&shard->marks.route, 1, memory_order_release);
 }
 
-void route_stats_evidence(
-    const struct route_stats *stats, unsigned path_class, struct evidence *evidence)
+struct epoch_map *stats_need_map(_Atomic(struct epoch_map *) *place)
 {
-	*evidence =
-	    (struct evidence) { .epoch_is_full = epoch_map_is_half_full(&stats->epoch) };
-	for (size_t worker = 0; worker < stats->n_shards; worker++) {
-		for (enum arm arm = 0; arm < ARMS; arm++) {
-			const struct cell *cell;
+	struct epoch_map *map = atomic_load_explicit(place, memory_order_relaxed);
 
-			if (path_class == PATH_CLASS_ALL) {
-				add_slots(evidence, arm, stats->shards[worker]->evidence[arm]);
-				continue;
-			}
-			cell = read_cell(stats, worker, path_class, arm);
-			if (cell != NULL)
-				add_slots(evidence, arm, cell->evidence);
-		}
+	if (map == NULL) {
+		map = calloc(1, sizeof(*map));
+		atomic_store_explicit(place, map, memory_order_release);
 	}
+	return map;
+}
+
+void route_stats_set_slow_threshold(struct route_stats *stats, uint32_t slow_threshold_us)
+{
+	if (slow_threshold_us != 0)
+		stats_need_map(&stats->over);
+	atomic_store_explicit(
+	    &stats->slow_threshold_us, slow_threshold_us, memory_order_relaxed);
+}
+
+void route_stats_begin_units(struct route_stats *stats)
+{
+	struct epoch_map *units = stats_need_map(&stats->units);
+
+	if (units != NULL)
+		epoch_map_clear(units);
 }
 
 void route_stats_begin_epoch(struct route_stats *stats)
 {
-	epoch_map_clear(&stats->epoch);
+	struct epoch_map *over = atomic_load_explicit(&stats->over, memory_order_relaxed);
+	struct epoch_map *far = atomic_load_explicit(&stats->far, memory_order_relaxed);
+
+	epoch_map_clear(stats->failed);
+	if (over != NULL)
+		epoch_map_clear(over);
+	if (far != NULL)
+		epoch_map_clear(far);
 }

@@ -3,18 +3,20 @@
  * class and arm, and the evidence that the guard judges.
  *
  * Each worker has a shard of its own; the cells of a path class and arm appear in
- * it when that worker first sees one (about 14 kB each). From then on a
+ * it when that worker first sees one (about 9 kB each). From then on a
  * request costs a few relaxed adds: no lock, no allocation, and no locked
- * instruction except on a failure.
+ * instruction except on a failure, and on what is slower than the latency budget.
  *
- * Thread     route_stats_record(): worker `worker` alone. The rest: the control thread,
- *            at any time; what it reads may lag the workers by an instant.
+ * Thread     route_stats_record(), _in_flight() and _assigned(): worker `worker` alone.
+ *            The rest: the control thread, at any time; what it reads may lag the
+ *            workers by an instant.
  * Time       none.
  * Ownership  route_stats_free() frees everything; no worker may be recording.
  */
 #ifndef METRICS_ROUTE_STATS_H
 #define METRICS_ROUTE_STATS_H
 
+#include "metrics/evidence.h"
 #include "metrics/histogram.h"
 #include "metrics/outcome.h"
 
@@ -57,26 +59,6 @@ struct arm_totals {
 	uint64_t budget_bad;
 };
 
-/*
- * The guard's evidence: counters that only grow, by the generation of the weight
- * under which a request was assigned. Slot g % EVIDENCE_GENERATIONS holds generation g
- * on top of all earlier ones of that slot: the reader works with differences.
- */
-enum {
-	EVIDENCE_GENERATIONS = 8
-};
-
-struct evidence_counts {
-	uint64_t n;
-	uint64_t failed; /* of those */
-	uint64_t bad;    /* of the failed: once for each unit and epoch */
-};
-
-struct evidence {
-	struct evidence_counts slots[EVIDENCE_GENERATIONS][ARMS];
-	bool epoch_is_full; /* time for route_stats_begin_epoch() */
-};
-
 /* slow_threshold_us 0: no explicit latency budget. NULL when out of memory. */
 __attribute__((warn_unused_result)) struct route_stats *route_stats_new(
     size_t workers, uint32_t slow_threshold_us);
@@ -91,8 +73,49 @@ void route_stats_free(struct route_stats *stats);
 bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t current_generation,
     const struct outcome *outcome);
 
+/*
+ * An exchange has waited so long for its response, and goes on: what is slow counts
+ * when it becomes slow, not when it ends. Keeps in the outcome what it has counted.
+ * True as for route_stats_record().
+ */
+bool route_stats_in_flight(struct route_stats *stats, size_t worker,
+    uint32_t current_generation, struct outcome *outcome, uint64_t waited_us);
+
+/*
+ * Which keys are looked at for the sample-ratio test: one in 16, so that its map of
+ * 65,536 bits serves for half a million users.
+ */
+static inline bool route_stats_samples_unit(uint64_t unit_hash)
+{
+	return (unit_hash & 15) == 0;
+}
+
+/* A key that is sampled was assigned to an arm by its bucket: counts its first request. */
+void route_stats_assigned(struct route_stats *stats, size_t worker, uint32_t generation,
+    enum arm arm, uint64_t unit_hash);
+
 /* A reload may change the latency budget; what was counted stays. */
 void route_stats_set_slow_threshold(struct route_stats *stats, uint32_t slow_threshold_us);
+
+/* A release begins: users count as seen for the first time again. */
+void route_stats_begin_units(struct route_stats *stats);
+
+/*
+ * Freezes legacy's quantiles as they are now; the canary is slow at `factor` times
+ * those. In force for requests of that generation and later ones: call it before the
+ * generation is published. False while legacy has had fewer than 100 requests: nothing
+ * has changed then.
+ */
+bool route_stats_freeze_thresholds(
+    struct route_stats *stats, uint32_t generation, double factor);
+
+/* Another factor from that generation on; classes that had too few requests catch up. */
+void route_stats_settle_thresholds(
+    struct route_stats *stats, uint32_t generation, double factor);
+
+/* Legacy's frozen quantiles of a class, or of the route; false where there are none. */
+bool route_stats_thresholds(
+    const struct route_stats *stats, unsigned path_class, uint32_t us[LATENCY_THRESHOLDS]);
 
 /* False where nothing was recorded there yet; totals are then all zeros. */
 bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,
@@ -100,11 +123,21 @@ bool route_stats_totals(const struct route_stats *stats, unsigned path_class, en
 bool route_stats_latency(const struct route_stats *stats, unsigned path_class, enum arm arm,
     enum latency_kind kind, struct histogram_sum *sum);
 
-/* Of one path class, or of the route with PATH_CLASS_ALL; merged over the workers. */
-void route_stats_evidence(
-    const struct route_stats *stats, unsigned path_class, struct evidence *evidence);
+/*
+ * What has been counted since the last call: of the route, and of each path class that
+ * has news (room for PATH_CLASSES). The one reader. Returns how many those are.
+ */
+size_t route_stats_read_evidence(struct route_stats *stats, uint32_t generation,
+    struct evidence *route, struct path_evidence *paths);
 
 /* From here on each unit's next failure counts again. */
 void route_stats_begin_epoch(struct route_stats *stats);
+
+/* Synthetic requests, since the start. */
+struct drill_counts {
+	uint64_t n;
+	uint64_t failed;
+};
+void route_stats_drill(const struct route_stats *stats, struct drill_counts counts[ARMS]);
 
 #endif

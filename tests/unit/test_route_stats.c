@@ -1,4 +1,4 @@
-/* What is counted of a route, and what of it is evidence. */
+/* What is counted of a route since the start, and when the control thread is woken. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -31,6 +31,7 @@ static struct outcome served(enum arm arm)
 		.path_class = 3,
 		.status = 200,
 		.counts = true,
+		.randomised = true,
 		.generation = 1,
 		.has_first_byte = true,
 		.first_byte_us = 1000,
@@ -59,15 +60,6 @@ static struct outcome failed_for(enum arm arm, uint64_t unit_hash)
 static bool record(struct route_stats *stats, struct outcome outcome)
 {
 	return route_stats_record(stats, 0, 1, &outcome);
-}
-
-static struct evidence_counts evidence_of(
-    const struct route_stats *stats, unsigned path_class, uint32_t generation, enum arm arm)
-{
-	struct evidence evidence;
-
-	route_stats_evidence(stats, path_class, &evidence);
-	return evidence.slots[generation % EVIDENCE_GENERATIONS][arm];
 }
 
 static void requests_are_counted_by_class_arm_and_status(void **state)
@@ -106,9 +98,6 @@ static void workers_and_classes_add_up_to_the_route(void **state)
 	assert_true(
 	    route_stats_latency(stats, PATH_CLASS_ALL, ARM_LEGACY, LATENCY_TOTAL, &sum));
 	assert_int_equal(sum.count, WORKERS * PATH_CLASSES);
-	assert_int_equal(
-	    evidence_of(stats, PATH_CLASS_ALL, 1, ARM_LEGACY).n, WORKERS * PATH_CLASSES);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_OTHER, 1, ARM_LEGACY).n, WORKERS);
 }
 
 static void both_latencies_are_kept(void **state)
@@ -160,10 +149,9 @@ static void a_client_that_went_away_is_neither_failed_nor_served(void **state)
 	assert_int_equal(totals.client_gone, 1);
 	assert_int_equal(totals.failed, 0);
 	assert_int_equal(totals.budget_n, 0);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_CANARY).n, 0);
 }
 
-static void forced_requests_are_counted_but_touch_neither_evidence_nor_budget(void **state)
+static void forced_requests_are_counted_but_touch_no_budget_and_wake_nobody(void **state)
 {
 	struct route_stats *stats = *state;
 	struct outcome outcome = failed(ARM_CANARY);
@@ -178,61 +166,6 @@ static void forced_requests_are_counted_but_touch_neither_evidence_nor_budget(vo
 	assert_int_equal(totals.failed, 10);
 	assert_int_equal(totals.budget_n, 1);
 	assert_int_equal(totals.budget_bad, 1);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_CANARY).n, 1);
-}
-
-static void a_users_failures_count_once_an_epoch_on_whichever_arm_they_come(void **state)
-{
-	struct route_stats *stats = *state;
-
-	record(stats, failed_for(ARM_CANARY, 77));
-	record(stats, failed_for(ARM_CANARY, 77));
-	record(stats, failed_for(ARM_LEGACY, 77));
-	record(stats, failed_for(ARM_LEGACY, 78));
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_CANARY).bad, 1);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_CANARY).n, 2);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_LEGACY).bad, 1);
-	route_stats_begin_epoch(stats);
-	record(stats, failed_for(ARM_CANARY, 77));
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_CANARY).bad, 2);
-	assert_int_equal(evidence_of(stats, 3, 1, ARM_CANARY).bad, 2);
-}
-
-static void a_request_without_a_key_is_a_unit_of_its_own(void **state)
-{
-	struct route_stats *stats = *state;
-
-	for (int i = 0; i < 5; i++)
-		record(stats, failed(ARM_LEGACY));
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 1, ARM_LEGACY).bad, 5);
-}
-
-static void evidence_is_kept_by_the_weight_at_assignment(void **state)
-{
-	struct route_stats *stats = *state;
-	struct outcome late = failed(ARM_CANARY);
-
-	late.generation = 5;
-	route_stats_record(stats, 0, 6, &late);
-	late.generation = 6;
-	route_stats_record(stats, 0, 6, &late);
-	route_stats_record(stats, 1, 6, &late);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 5, ARM_CANARY).bad, 1);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 6, ARM_CANARY).bad, 2);
-}
-
-static void what_is_older_than_eight_weights_is_no_longer_evidence(void **state)
-{
-	struct route_stats *stats = *state;
-	struct outcome late = failed(ARM_CANARY);
-	struct arm_totals totals;
-
-	late.generation = 10;
-	route_stats_record(stats, 0, 17, &late);
-	route_stats_record(stats, 0, 18, &late);
-	assert_int_equal(evidence_of(stats, PATH_CLASS_ALL, 10, ARM_CANARY).n, 1);
-	route_stats_totals(stats, 3, ARM_CANARY, &totals);
-	assert_int_equal(totals.failed, 2);
 }
 
 static void every_third_new_canary_failure_of_a_worker_wakes_the_control_thread(void **state)
@@ -256,18 +189,19 @@ static void one_user_who_fails_over_and_over_wakes_nobody(void **state)
 		assert_false(record(*state, failed_for(ARM_CANARY, 5)));
 }
 
-static void a_full_epoch_shows_in_the_evidence(void **state)
+static void synthetic_requests_are_told_apart(void **state)
 {
-	struct route_stats *stats = *state;
-	struct evidence evidence;
+	struct outcome outcome = failed(ARM_CANARY);
+	struct drill_counts drill[ARMS];
 
-	for (uint64_t unit = 0; unit < 32768; unit++)
-		record(stats, failed_for(ARM_LEGACY, unit));
-	route_stats_evidence(stats, PATH_CLASS_ALL, &evidence);
-	assert_true(evidence.epoch_is_full);
-	route_stats_begin_epoch(stats);
-	route_stats_evidence(stats, PATH_CLASS_ALL, &evidence);
-	assert_false(evidence.epoch_is_full);
+	outcome.counts = false;
+	outcome.synthetic = true;
+	record(*state, outcome);
+	record(*state, failed(ARM_CANARY));
+	route_stats_drill(*state, drill);
+	assert_int_equal(drill[ARM_CANARY].n, 1);
+	assert_int_equal(drill[ARM_CANARY].failed, 1);
+	assert_int_equal(drill[ARM_LEGACY].n, 0);
 }
 
 static void a_class_out_of_range_counts_as_other(void **state)
@@ -292,14 +226,10 @@ int main(void)
 		WITH_STATS(both_latencies_are_kept),
 		WITH_STATS(a_request_is_slow_by_its_first_byte_or_by_its_end_where_none_came),
 		WITH_STATS(a_client_that_went_away_is_neither_failed_nor_served),
-		WITH_STATS(forced_requests_are_counted_but_touch_neither_evidence_nor_budget),
-		WITH_STATS(a_users_failures_count_once_an_epoch_on_whichever_arm_they_come),
-		WITH_STATS(a_request_without_a_key_is_a_unit_of_its_own),
-		WITH_STATS(evidence_is_kept_by_the_weight_at_assignment),
-		WITH_STATS(what_is_older_than_eight_weights_is_no_longer_evidence),
+		WITH_STATS(forced_requests_are_counted_but_touch_no_budget_and_wake_nobody),
 		WITH_STATS(every_third_new_canary_failure_of_a_worker_wakes_the_control_thread),
 		WITH_STATS(one_user_who_fails_over_and_over_wakes_nobody),
-		WITH_STATS(a_full_epoch_shows_in_the_evidence),
+		WITH_STATS(synthetic_requests_are_told_apart),
 		WITH_STATS(a_class_out_of_range_counts_as_other),
 	};
 
