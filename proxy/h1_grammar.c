@@ -49,6 +49,25 @@ bool h1_is_token(char c)
 	return in_class(c, TOKEN);
 }
 
+const char *h1_skip_token(const char *at, const char *end)
+{
+	/* Field names are most of a head's tokens: four bytes for one look at the end. */
+	while (end - at >= 4) {
+		if (!in_class(at[0], TOKEN))
+			return at;
+		if (!in_class(at[1], TOKEN))
+			return at + 1;
+		if (!in_class(at[2], TOKEN))
+			return at + 2;
+		if (!in_class(at[3], TOKEN))
+			return at + 3;
+		at += 4;
+	}
+	while (at < end && in_class(*at, TOKEN))
+		at++;
+	return at;
+}
+
 bool h1_is_target_char(char c)
 {
 	return c > 0x20 && c < 0x7f && c != '#';

@@ -10,6 +10,9 @@
 /* tchar: what methods and field names are made of. */
 bool h1_is_token(char c);
 
+/* The first byte at or after `at` that does not belong into a token, or end. */
+const char *h1_skip_token(const char *at, const char *end);
+
 /* What a request target may hold: visible ASCII, without a fragment. */
 bool h1_is_target_char(char c);
 

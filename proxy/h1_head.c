@@ -31,8 +31,7 @@ static struct slice take_token(struct cursor *c)
 {
 	const char *from = c->at;
 
-	while (c->at < c->end && h1_is_token(*c->at))
-		c->at++;
+	c->at = h1_skip_token(c->at, c->end);
 	return (struct slice) { from, (size_t)(c->at - from) };
 }
 

@@ -1,5 +1,7 @@
 #include "proxy/relay.h"
 
+#include "proxy/waiting.h"
+
 #include <assert.h>
 #include <sys/mman.h>
 
@@ -225,8 +227,10 @@ static void flush_to_server(struct relay *relay)
 			/* Its answer, or why it closed, is still to be read. */
 			relay->server_deaf = true;
 		if (q->pending == 0 && relay->exchange.request == REQUEST_DONE &&
-		    relay->exchange.forwarded_us == 0)
+		    relay->exchange.forwarded_us == 0) {
 			exchange_forwarded(&relay->exchange, worker_now_us(relay->worker));
+			waiting_join(relay);
+		}
 	}
 	/* Until the answer has begun the request may have to be sent again. */
 	if ((relay->server_deaf || server == NULL) &&
@@ -306,16 +310,28 @@ static void consume_input(struct relay *relay)
 	relay->server_used = 0;
 }
 
+void relay_touch(struct relay *relay, bool matters)
+{
+	atomic_uchar *touched =
+	    &relay->view->touched[relay->route - relay->view->snapshot->routes];
+	unsigned sum = atomic_load_explicit(touched, memory_order_relaxed);
+
+	if (sum < TOUCH_MOST)
+		sum += matters ? TOUCH_MATTERS : TOUCH_REQUEST;
+	/* After the counters: who clears it before has yet to read them. */
+	atomic_store_explicit(touched, (unsigned char)sum, memory_order_release);
+}
+
 void relay_record(struct relay *relay)
 {
 	struct exchange *ex = &relay->exchange;
 	struct route_live *live;
 	const struct outcome *outcome;
-	atomic_uchar *mark;
 	uint32_t generation;
 	bool urgent;
 
-	if (!relay->has_arm)
+	waiting_leave(relay);
+	if (!relay->has_arm || !WEIR_COUNTS)
 		return;
 	relay->has_arm = false;
 	live = relay->route->live;
@@ -324,10 +340,8 @@ void relay_record(struct relay *relay)
 		    (uint8_t)path_class_intern(live->path_classes, &relay->unseen_class);
 	outcome = exchange_outcome(ex, worker_now_us(relay->worker));
 	generation = atomic_load_explicit(&live->generation, memory_order_relaxed);
-	mark = &relay->view->touched[relay->route - relay->view->snapshot->routes];
 	urgent = route_stats_record(live->stats, relay->worker->index, generation, outcome);
-	/* After the counters: who clears it before has yet to read them. */
-	atomic_store_explicit(mark, 1, memory_order_release);
+	relay_touch(relay, outcome->failure != FAILURE_NONE);
 	if (urgent)
 		worker_wake_control(relay->worker);
 }

@@ -39,6 +39,9 @@ struct relay_wait {
 
 struct relay {
 	struct relay *next_spare;
+	struct relay *next_waiting; /* proxy/waiting.h */
+	struct relay *prev_waiting;
+	bool is_waiting;
 	struct worker *worker;
 	struct client *client;
 	struct server_conn *server; /* NULL: none (yet, or any more) */
@@ -157,6 +160,12 @@ __attribute__((warn_unused_result)) bool relay_write_last_chunk(
 
 /* Counts the outcome, once. */
 void relay_record(struct relay *relay);
+
+/*
+ * Something was counted on the relay's route: the control thread is to look at it, at
+ * its next tick where it matters.
+ */
+void relay_touch(struct relay *relay, bool matters);
 
 /* The server has answered 101: from here on bytes pass as they are. */
 __attribute__((warn_unused_result)) bool relay_open_tunnel(

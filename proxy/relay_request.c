@@ -1,5 +1,6 @@
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
+#include "router/forced.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -64,20 +65,13 @@ static void issue_cookie(struct relay *relay, struct cohort_identity *identity)
 	cohort_assign(relay->route->cohort, COHORT_SOURCE_NEW, slice_of(id), identity);
 }
 
-/* Which arm: by the cohort key's bucket, or by chance where there is no key. */
-static enum arm choose_arm(
-    struct relay *relay, const struct message *request, struct slice client_ip)
+/* Who sends it: the cohort key's hash and bucket, or a bucket by chance. */
+static void identify(struct relay *relay, const struct message *request, struct slice client_ip)
 {
-	const struct route *route = relay->route;
 	struct outcome *outcome = &relay->exchange.outcome;
 	struct cohort_identity identity;
 
-	relay->assignment = exposure_get(route->exposure);
-	outcome->generation = relay->assignment.generation;
-	if (route->arms[ARM_CANARY] == NULL)
-		return ARM_LEGACY;
-	outcome->counts = true;
-	cohort_identify(route->cohort, request, client_ip, &identity);
+	cohort_identify(relay->route->cohort, request, client_ip, &identity);
 	if (identity.source == COHORT_SOURCE_NEW)
 		issue_cookie(relay, &identity);
 	if (identity.source == COHORT_SOURCE_NONE)
@@ -86,28 +80,119 @@ static enum arm choose_arm(
 	outcome->unit_hash = identity.unit_hash;
 	relay->bucket = identity.bucket;
 	relay->has_bucket = true;
-	return exposure_arm(relay->assignment, identity.bucket);
 }
 
-static void choose_upstream(
-    struct relay *relay, const struct message *request, struct slice client_ip)
+/* Where more than the bucket decides. Rare: out of the way of what every request runs. */
+__attribute__((cold, noinline)) static enum arm choose_limited(
+    struct relay *relay, const struct message *request, bool *randomised)
+{
+	const struct route *route = relay->route;
+	const struct outcome *outcome = &relay->exchange.outcome;
+	struct exposure_request asked = {
+		.method = request->method_id,
+		.path_class = outcome->path_class,
+		.bucket = relay->bucket,
+		.was_canary = outcome->has_unit && route->seen_users != NULL &&
+			      seen_users_has(route->seen_users, outcome->unit_hash),
+	};
+	enum exposure_reason reason;
+	enum arm arm = exposure_choose(&route->exposure, relay->assignment, &asked, &reason);
+
+	*randomised = reason == EXPOSURE_BY_BUCKET;
+	return arm;
+}
+
+/* What is kept of a user whom the exposure gave an arm. */
+static void keep_assigned(struct relay *relay, enum arm arm)
+{
+	const struct route *route = relay->route;
+	const struct outcome *outcome = &relay->exchange.outcome;
+
+	if (arm == ARM_CANARY && route->seen_users != NULL)
+		seen_users_add(route->seen_users, outcome->unit_hash);
+	if (outcome->randomised && route_stats_samples_unit(outcome->unit_hash))
+		route_stats_assigned(route->live->stats, relay->worker->index,
+		    outcome->generation, arm, outcome->unit_hash);
+}
+
+/* Which arm: as it is forced, or else by the bucket and what narrows the exposure. */
+static enum arm choose_arm(
+    struct relay *relay, const struct message *request, const struct forced *forced)
 {
 	struct outcome *outcome = &relay->exchange.outcome;
-	enum arm arm = choose_arm(relay, request, client_ip);
+	bool randomised = true;
+	enum arm arm;
 
-	relay->upstream = relay->route->arms[arm];
-	outcome->arm = arm;
-	outcome->path_class = (uint8_t)path_class_lookup(relay->route->path_rules,
-	    relay->route->live->path_classes, message_path(request), &relay->unseen_class);
-	relay->has_arm = true;
+	outcome->counts = forced == NULL;
+	outcome->synthetic = forced != NULL && forced->synthetic;
+	if (forced != NULL && forced->has_arm)
+		return forced->arm;
+	if (exposure_is_plain(relay->assignment, request->method_id))
+		arm = exposure_arm(relay->assignment, relay->bucket);
+	else
+		arm = choose_limited(relay, request, &randomised);
+	if (forced != NULL)
+		return arm;
+	outcome->randomised = randomised;
+	if (outcome->has_unit)
+		keep_assigned(relay, arm);
+	return arm;
 }
 
-static const struct route *find_route(struct relay *relay, const struct message *request)
+/* NULL: it is not forced. */
+__attribute__((cold, noinline)) static const struct forced *find_forced(struct relay *relay,
+    const struct message *request, struct slice client_ip, struct forced *forced)
+{
+	struct forced_request asked = {
+		.route = relay->route->conf,
+		.message = request,
+		.client_ip = client_ip,
+		.token_key = &relay->view->snapshot->token_key,
+		.now_s = (int64_t)relay->worker->date_s,
+	};
+
+	forced_find(&asked, forced);
+	return forced->is_forced ? forced : NULL;
+}
+
+static void choose_upstream(struct relay *relay, const struct message *request,
+    struct slice path, struct slice client_ip)
+{
+	const struct route *route = relay->route;
+	struct outcome *outcome = &relay->exchange.outcome;
+	const struct forced *why = NULL;
+	struct forced forced;
+
+	relay->assignment = exposure_get(&route->exposure);
+	outcome->generation = relay->assignment.generation;
+	outcome->path_class = (uint8_t)path_class_lookup(
+	    route->path_rules, route->path_classes, path, &relay->unseen_class);
+	relay->has_arm = true;
+	if (route->arms[ARM_CANARY] != NULL) {
+		identify(relay, request, client_ip);
+		if (route->may_be_forced)
+			why = find_forced(relay, request, client_ip, &forced);
+		outcome->arm = choose_arm(relay, request, why);
+	}
+	relay->upstream = route->arms[outcome->arm];
+}
+
+static const struct route *find_route(
+    struct relay *relay, const struct message *request, struct slice path)
 {
 	const struct snapshot *snapshot = relay->view->snapshot;
-	int index = router_match(snapshot->router, request->authority, message_path(request));
+	int index = router_match(snapshot->router, request->authority, path);
 
-	return index >= 0 ? &snapshot->routes[index] : NULL;
+	const struct route *route;
+
+	if (index < 0)
+		return NULL;
+	route = &snapshot->routes[index];
+	/* One of thousands is cold: its parts come side by side, while the first is waited for.
+	 */
+	__builtin_prefetch(route->path_rules);
+	__builtin_prefetch(route->live);
+	return route;
 }
 
 static void begin_rewrite(
@@ -128,7 +213,6 @@ static bool rewrite_head(struct relay *relay, struct message *request, struct sl
     struct h1_fault *fault)
 {
 	const struct listen_conf *conf = &relay->client->acceptor->conf;
-	const struct route_conf *route = relay->route->conf;
 	struct forwarded_context forwarded = {
 		.peer = client_host(relay->client),
 		.peer_is_trusted = relay->client->trusted,
@@ -136,9 +220,13 @@ static bool rewrite_head(struct relay *relay, struct message *request, struct sl
 		.policy = conf->untrusted_forwarded,
 		.style = conf->forwarded,
 	};
-	bool wants_request = rewrite_wants_request(route);
-	bool wants_response = rewrite_wants_response(route);
+	bool wants_request = relay->route->rewrites_request;
+	bool wants_response = relay->route->rewrites_response;
 
+	if (relay->view->snapshot->token_key.len > 0 && !token_strip(request, &relay->arena)) {
+		*fault = (struct h1_fault) { 431, "the cookies are too large to rewrite" };
+		return false;
+	}
 	headers_strip_replaced(request, conf->underscores == UNDERSCORES_ALLOW);
 	if (wants_request || wants_response)
 		begin_rewrite(relay, request, client_ip);
@@ -186,14 +274,31 @@ static bool write_head(struct relay *relay, const struct message *request,
 	return true;
 }
 
+/* A live drill: weir is the failing canary of synthetic requests. */
+static bool drill_fails_it(struct relay *relay)
+{
+	const struct outcome *outcome = &relay->exchange.outcome;
+	uint32_t fail_ppm;
+
+	if (!outcome->synthetic || outcome->arm != ARM_CANARY)
+		return false;
+	fail_ppm =
+	    atomic_load_explicit(&relay->route->live->drill_fail_ppm, memory_order_relaxed);
+	return cohort_bucket(worker_random(relay->worker)) < fail_ppm;
+}
+
 /* To an arm's upstream, in weir's words. */
-static void forward(struct relay *relay, struct message *request,
+static void forward(struct relay *relay, struct message *request, struct slice path,
     const struct connection_options *options, struct slice client_ip)
 {
 	struct h1_fault fault;
 
-	choose_upstream(relay, request, client_ip);
-	if (!rewrite_head(relay, request, client_ip, &fault)) {
+	choose_upstream(relay, request, path, client_ip);
+	if (drill_fails_it(relay)) {
+		relay->exchange.outcome.status = 503;
+		relay->exchange.outcome.failure = FAILURE_STATUS;
+		refuse(relay, 503, "weir: drill");
+	} else if (!rewrite_head(relay, request, client_ip, &fault)) {
 		exchange_client_lost(&relay->exchange);
 		refuse(relay, fault.status, fault.reason);
 	} else if (!write_head(relay, request, options)) {
@@ -209,9 +314,10 @@ static void dispatch(
 	struct client *client = relay->client;
 	struct slice client_ip = forwarded_client(request, client_host(client), client->trusted,
 	    &client->acceptor->conf.trusted_networks, relay->client_ip);
+	struct slice path = message_path(request);
 	char max_forwards[MAX_FORWARDS_DIGITS];
 
-	relay->route = find_route(relay, request);
+	relay->route = find_route(relay, request, path);
 	if (relay->route == NULL) {
 		refuse(relay, 404, "no route matches this host and path");
 	} else if (relay->route->arms[ARM_LEGACY] == NULL) {
@@ -221,7 +327,7 @@ static void dispatch(
 		refuse(relay, request->method_id == METHOD_OPTIONS ? 200 : 501,
 		    "Max-Forwards ends here, at weir");
 	} else {
-		forward(relay, request, options, client_ip);
+		forward(relay, request, path, options, client_ip);
 	}
 }
 

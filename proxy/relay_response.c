@@ -33,6 +33,16 @@ static bool on_interim(struct relay *relay, struct message *interim)
 	return true;
 }
 
+/* The statuses that count as a failure, as far as this one may be among them. */
+static const struct status_set *failures_of(
+    const struct route *route, const struct message *response)
+{
+	static const struct status_set none;
+	bool some = (route->failure_classes >> (response->status / 100 & 7) & 1) != 0;
+
+	return some ? &route->conf->failure_status : &none;
+}
+
 /* The head in weir's own framing; false where the exchange cannot go on. */
 static bool on_head(struct relay *relay, struct message *response)
 {
@@ -49,10 +59,10 @@ static bool on_head(struct relay *relay, struct message *response)
 		return on_interim(relay, response);
 	if (client_must_close(relay->client))
 		ex->client_persists = false;
-	exchange_response_head(ex, response, &options, &relay->route->conf->failure_status);
+	exchange_response_head(ex, response, &options, failures_of(relay->route, response));
 	if (ex->framing != FRAMING_CHUNKED)
 		headers_drop(response, FIELD_TRAILER);
-	if (rewrite_wants_response(relay->route->conf) &&
+	if (relay->route->rewrites_response &&
 	    !rewrite_response(&relay->rewrite, response, &relay->arena, &fault))
 		return refuse(relay);
 	context = (struct response_context) {
@@ -74,6 +84,16 @@ static bool on_head(struct relay *relay, struct message *response)
 	return true;
 }
 
+/* Behind the head that was read before it, the new one is written in its place. */
+static bool refer_body(struct relay *relay, struct slice data)
+{
+	char *scratch = relay->worker->scratch;
+
+	if (data.data < scratch || data.data >= scratch + sizeof(relay->worker->scratch))
+		return sendq_refer(&relay->to_client, data);
+	return sendq_refer_behind(&relay->to_client, data, scratch);
+}
+
 static bool on_body(struct relay *relay, struct slice data)
 {
 	struct sendq *q = &relay->to_client;
@@ -81,10 +101,10 @@ static bool on_body(struct relay *relay, struct slice data)
 	bool ok;
 
 	if (relay->exchange.framing != FRAMING_CHUNKED)
-		ok = sendq_refer(q, data);
+		ok = refer_body(relay, data);
 	else
 		ok = sendq_copy(q, (struct slice) { head, h1_chunk_head(head, data.len) }) &&
-		     sendq_refer(q, data) && sendq_copy(q, SLICE("\r\n"));
+		     refer_body(relay, data) && sendq_copy(q, SLICE("\r\n"));
 	if (!ok)
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 	return ok;

@@ -81,6 +81,21 @@ bool sendq_refer(struct sendq *q, struct slice bytes)
 	return true;
 }
 
+bool sendq_refer_behind(struct sendq *q, struct slice bytes, char *room)
+{
+	size_t held = buffer_len(&q->held);
+	char *at = room + ((size_t)(bytes.data - room) - held);
+
+	if (bytes.len <= COPY_MAX || q->replayable || q->n_parts != 1 ||
+	    q->parts[0].foreign != NULL || held > (size_t)(bytes.data - room))
+		return sendq_refer(q, bytes);
+	memcpy(at, q->held.data + q->held.start, held);
+	buffer_consume(&q->held, held);
+	q->parts[0] = (struct sendq_part) { at, held + bytes.len };
+	q->pending += bytes.len;
+	return true;
+}
+
 void sendq_written(struct sendq *q)
 {
 	size_t known = 0;

@@ -56,6 +56,13 @@ __attribute__((warn_unused_result)) bool sendq_copy(struct sendq *q, struct slic
 __attribute__((warn_unused_result)) bool sendq_refer(struct sendq *q, struct slice bytes);
 
 /*
+ * The same, where the bytes from `room` up to them are nobody's any more: what is held
+ * goes there if it fits, so that one piece is sent and not two.
+ */
+__attribute__((warn_unused_result)) bool sendq_refer_behind(
+    struct sendq *q, struct slice bytes, char *room);
+
+/*
  * A writer has appended to q->held itself. Not on a queue that is replayable and
  * has sent something: the writer's reserve would move away what is kept.
  */

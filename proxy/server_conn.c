@@ -68,8 +68,8 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 	};
 
 	if (buffer_len(buffer) == 0) {
-		*at = relay->worker->scratch;
-		*size = sizeof(relay->worker->scratch);
+		*at = relay->worker->scratch + WORKER_HEAD_ROOM;
+		*size = WORKER_READ_BYTES;
 		return true;
 	}
 	if (!buffer_reserve(buffer, AT_ONCE))
@@ -131,7 +131,7 @@ static void on_readable(struct server_conn *conn)
 		relay_server_lost(relay, LOSS_CLOSED);
 		break;
 	case IO_DONE:
-		if (at == relay->worker->scratch) {
+		if (at == relay->worker->scratch + WORKER_HEAD_ROOM) {
 			relay_feed_response(relay, (struct slice) { at, n });
 		} else {
 			buffer_added(&relay->from_server, n);

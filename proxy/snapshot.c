@@ -2,8 +2,11 @@
 
 #include "base/log.h"
 #include "proxy/listener.h"
+#include "proxy/rewrite.h"
+#include "router/forced.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct route_live *live_new(
     const struct route_conf *conf, size_t workers, struct error *err)
@@ -35,6 +38,7 @@ static void live_unref(struct route_live *live)
 	free(live->name);
 	path_classes_free(live->path_classes);
 	route_stats_free(live->stats);
+	seen_users_free(live->seen_users);
 	free(live);
 }
 
@@ -121,6 +125,21 @@ static const struct upstream *upstream_of(const struct snapshot *snapshot,
 	return conf != NULL ? &snapshot->upstreams[conf - config->upstreams] : NULL;
 }
 
+/* Workers only see the route's pointer, so that a reload may begin it. */
+static bool keep_seen_users(struct route *route, struct error *err)
+{
+	const struct rollout_conf *rollout = route->conf->rollout;
+
+	if (rollout == NULL || rollout->on_rollback != ROLLBACK_DRAIN)
+		return true;
+	if (route->live->seen_users == NULL)
+		route->live->seen_users = seen_users_new();
+	route->seen_users = route->live->seen_users;
+	if (route->seen_users == NULL)
+		error_set(err, "out of memory");
+	return route->seen_users != NULL;
+}
+
 static bool build_route(struct route *route, const struct snapshot *before,
     const struct route_conf *conf, size_t workers, struct error *err)
 {
@@ -134,18 +153,41 @@ static bool build_route(struct route *route, const struct snapshot *before,
 	} else {
 		route->live = live_new(conf, workers, err);
 	}
-	if (route->live == NULL)
+	if (route->live == NULL || !keep_seen_users(route, err))
 		return false;
 	route->cohort = cohort_new(conf->salt, conf->sticky, conf->n_sticky, err);
 	if (route->cohort == NULL)
 		return false;
+	route->path_classes = route->live->path_classes;
 	route->path_rules = path_class_rules_new(
-	    &conf->path_classes, route->live->path_classes, &n_without_slot, err);
+	    &conf->path_classes, route->path_classes, &n_without_slot, err);
 	if (n_without_slot > 0)
 		log_warn("route %s: %zu path classes count as `other`: all slots are taken "
 			 "until weir restarts",
 		    conf->name, n_without_slot);
 	return route->path_rules != NULL;
+}
+
+/* Zeroed, each route on cache lines of its own. */
+static struct route *routes_alloc(size_t n)
+{
+	struct route *routes = aligned_alloc(ROUTE_BYTES, (n + 1) * sizeof(*routes));
+
+	if (routes != NULL)
+		memset(routes, 0, (n + 1) * sizeof(*routes));
+	return routes;
+}
+
+/* What most routes do without, so that a request need not look for it. */
+static void note_needs(
+    struct route *route, const struct route_conf *conf, const struct secret *token_key)
+{
+	route->may_be_forced = forced_is_possible(conf, token_key);
+	route->rewrites_request = rewrite_wants_request(conf);
+	route->rewrites_response = rewrite_wants_response(conf);
+	for (unsigned status = 100; status < 600; status++)
+		if (status_set_has(&conf->failure_status, status))
+			route->failure_classes |= (uint8_t)(1u << status / 100);
 }
 
 static bool build_routes(struct snapshot *next, const struct snapshot *before,
@@ -154,13 +196,8 @@ static bool build_routes(struct snapshot *next, const struct snapshot *before,
 	next->router = router_new(config->routes, config->n_routes, err);
 	if (next->router == NULL)
 		return false;
-	next->routes = calloc(config->n_routes, sizeof(next->routes[0]));
+	next->routes = routes_alloc(config->n_routes);
 	if (next->routes == NULL) {
-		error_set(err, "out of memory");
-		return false;
-	}
-	next->exposures = calloc(config->n_routes, sizeof(next->exposures[0]));
-	if (next->exposures == NULL) {
 		error_set(err, "out of memory");
 		return false;
 	}
@@ -176,8 +213,8 @@ static bool build_routes(struct snapshot *next, const struct snapshot *before,
 		const struct route_conf *conf = &config->routes[i];
 		struct route *route = &next->routes[i];
 
-		route->exposure = &next->exposures[i];
-		exposure_init(route->exposure, 0);
+		exposure_init(&route->exposure, 0);
+		note_needs(route, conf, &next->token_key);
 		if (!build_route(route, before, conf, workers, err))
 			return false;
 		route->arms[ARM_LEGACY] = upstream_of(next, config, conf->legacy);
@@ -254,6 +291,18 @@ static void stamp(struct snapshot *snapshot)
 		    memory_order_relaxed);
 }
 
+static bool read_token_key(
+    struct snapshot *next, const struct config *config, struct error *err)
+{
+	struct error why;
+
+	if (config->weir.token_key_file == NULL ||
+	    secret_read(config->weir.token_key_file, &next->token_key, &why))
+		return true;
+	error_set(err, "token_key_file: %s", why.text);
+	return false;
+}
+
 struct snapshot *snapshot_new(
     struct config *config, struct snapshot *before, size_t workers, struct error *err)
 {
@@ -265,7 +314,8 @@ struct snapshot *snapshot_new(
 	}
 	atomic_init(&next->refs, 1);
 	next->generation = before != NULL ? before->generation + 1 : 1;
-	if (!build_upstreams(next, before, config, workers, err) ||
+	if (!read_token_key(next, config, err) ||
+	    !build_upstreams(next, before, config, workers, err) ||
 	    !build_routes(next, before, config, workers, err) ||
 	    !build_views(next, workers, err) ||
 	    !build_listeners(next, before, config, workers, err)) {
@@ -308,36 +358,49 @@ void snapshot_unref(struct snapshot *snapshot)
 	free(snapshot->listeners);
 	name_index_done(&snapshot->route_names);
 	name_index_done(&snapshot->upstream_names);
-	free(snapshot->exposures);
 	free(snapshot->views);
 	free(snapshot->next_servers);
 	free(snapshot->touched);
+	secret_wipe(&snapshot->token_key);
 	config_free(snapshot->config);
 	free(snapshot);
 }
 
-void snapshot_set_weight(
-    struct snapshot *snapshot, size_t route, uint32_t generation, uint32_t weight_ppm)
+void snapshot_set_exposure(
+    struct snapshot *snapshot, size_t route, const struct exposure_setting *setting)
 {
-	exposure_set(&snapshot->exposures[route], generation, weight_ppm);
-	atomic_store_explicit(
-	    &snapshot->routes[route].live->generation, generation, memory_order_relaxed);
+	exposure_set(&snapshot->routes[route].exposure, setting);
+	atomic_store_explicit(&snapshot->routes[route].live->generation, setting->generation,
+	    memory_order_relaxed);
 }
 
-bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route)
+void snapshot_forget_users(struct snapshot *snapshot, size_t route)
 {
-	bool touched = false;
+	struct seen_users *seen = snapshot->routes[route].live->seen_users;
 
-	for (size_t w = 0; w < snapshot->workers; w++) {
-		atomic_uchar *mark = &snapshot->views[w].touched[route];
+	if (seen != NULL)
+		seen_users_clear(seen);
+}
 
-		if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
-			continue;
-		/* Before the counters are read, so that what comes later marks it again. */
-		atomic_exchange(mark, 0);
-		touched = true;
-	}
-	return touched;
+void snapshot_set_drill(struct snapshot *snapshot, size_t route, uint32_t fail_ppm)
+{
+	atomic_store_explicit(
+	    &snapshot->routes[route].live->drill_fail_ppm, fail_ppm, memory_order_relaxed);
+}
+
+bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route, unsigned least)
+{
+	unsigned sum = 0;
+
+	for (size_t w = 0; w < snapshot->workers; w++)
+		sum += atomic_load_explicit(
+		    &snapshot->views[w].touched[route], memory_order_relaxed);
+	if (sum < least)
+		return false;
+	/* Before the counters are read, so that what comes later marks it again. */
+	for (size_t w = 0; w < snapshot->workers; w++)
+		atomic_exchange(&snapshot->views[w].touched[route], 0);
+	return true;
 }
 
 int snapshot_find_route(const struct snapshot *snapshot, const char *name)

@@ -16,6 +16,7 @@
 #define PROXY_SNAPSHOT_H
 
 #include "base/name_index.h"
+#include "base/secret.h"
 #include "conf/config.h"
 #include "metrics/route_stats.h"
 #include "proxy/pool.h"
@@ -23,6 +24,7 @@
 #include "router/exposure.h"
 #include "router/path_class.h"
 #include "router/rules.h"
+#include "router/seen_users.h"
 
 #include <stdatomic.h>
 
@@ -33,6 +35,12 @@ struct route_live {
 	_Atomic uint32_t generation; /* of the latest weight */
 	struct path_classes *path_classes;
 	struct route_stats *stats;
+	struct seen_users *seen_users;   /* NULL until a rollout asks for it */
+	_Atomic uint32_t drill_fail_ppm; /* of the canary's synthetic requests; 0: no drill */
+};
+
+enum {
+	ROUTE_BYTES = 128 /* two cache lines, which are fetched together */
 };
 
 struct server {
@@ -48,13 +56,23 @@ struct upstream {
 	size_t n_servers;
 };
 
+/*
+ * With thousands of routes each further cache line that a request touches is a miss: what
+ * it needs lies in these two.
+ */
 struct route {
-	const struct route_conf *conf;
+	_Alignas(ROUTE_BYTES) struct exposure exposure; /* the live weight */
 	struct route_live *live;
-	struct exposure *exposure; /* the live weight */
+	const struct upstream *arms[ARMS]; /* canary NULL: there is none */
 	struct cohort *cohort;
 	struct path_class_rules *path_rules;
-	const struct upstream *arms[ARMS]; /* canary NULL: there is none */
+	struct path_classes *path_classes; /* the live route's; and so the next */
+	struct seen_users *seen_users;     /* NULL: none are to stay */
+	const struct route_conf *conf;
+	bool may_be_forced;    /* force rules, or a key for tokens */
+	bool rewrites_request; /* rewrite_wants_request(); and so the next */
+	bool rewrites_response;
+	uint8_t failure_classes; /* a bit for each hundred: some of its statuses are failures */
 };
 
 /* One address, with a socket for each worker (SO_REUSEPORT). */
@@ -74,7 +92,7 @@ struct worker_view {
 	struct snapshot *snapshot;
 	uint32_t refs;         /* the worker's own: exchanges, and 1 while current */
 	uint32_t *next_server; /* round robin, by upstream */
-	atomic_uchar *touched; /* by route: an outcome was recorded; cleared by the reader */
+	atomic_uchar *touched; /* by route: what was recorded; cleared by the reader */
 };
 
 struct snapshot {
@@ -82,6 +100,7 @@ struct snapshot {
 	uint32_t generation;
 	size_t workers;
 	struct config *config;
+	struct secret token_key; /* len 0: testers' tokens do not count */
 	struct router *router;
 	struct route *routes; /* config order */
 	size_t n_routes;
@@ -91,10 +110,9 @@ struct snapshot {
 	size_t n_listeners;
 	struct name_index route_names;
 	struct name_index upstream_names;
-	struct exposure *exposures; /* by route */
-	struct worker_view *views;  /* by worker */
-	uint32_t *next_servers;     /* the views' */
-	atomic_uchar *touched;      /* the views' */
+	struct worker_view *views; /* by worker */
+	uint32_t *next_servers;    /* the views' */
+	atomic_uchar *touched;     /* the views' */
 };
 
 /*
@@ -108,18 +126,31 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot);
 
 /*
- * The weight of a route from now on, as of that generation (control thread). A
+ * How much of a route's traffic its canary gets from now on (control thread). A
  * snapshot is built with every weight 0: set them before it is published.
  */
-void snapshot_set_weight(
-    struct snapshot *snapshot, size_t route, uint32_t generation, uint32_t weight_ppm);
+void snapshot_set_exposure(
+    struct snapshot *snapshot, size_t route, const struct exposure_setting *setting);
+
+/* A release begins: no user of an earlier one's canary is to stay (control thread). */
+void snapshot_forget_users(struct snapshot *snapshot, size_t route);
+
+/* From now on weir fails that share of the canary's synthetic requests (control thread). */
+void snapshot_set_drill(struct snapshot *snapshot, size_t route, uint32_t fail_ppm);
+
+/* How much a recorded outcome weighs in `touched`. */
+enum {
+	TOUCH_REQUEST = 1,
+	TOUCH_MATTERS = 64, /* a failure, or something slow */
+	TOUCH_MOST = 192,
+};
 
 /*
- * Whether any worker has recorded an outcome on the route since this was last asked
- * (control thread). Outcomes of requests that began under an older snapshot do not
- * show here.
+ * Whether the workers together have recorded so much on the route since this last
+ * said so (control thread). Outcomes of requests that began under an older snapshot
+ * do not show here.
  */
-bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route);
+bool snapshot_route_was_touched(struct snapshot *snapshot, size_t route, unsigned least);
 
 /* A route's index by name, or -1. */
 int snapshot_find_route(const struct snapshot *snapshot, const char *name);

@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/listener.h"
 #include "proxy/relay.h"
+#include "proxy/waiting.h"
 #include "proxy/server_conn.h"
 
 #include <assert.h>
@@ -327,6 +328,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	update_date(worker);
 	sweep_deadlines(worker);
+	waiting_sweep(worker);
 	resume_accepting(worker);
 	trim_spares(worker);
 }

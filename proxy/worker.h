@@ -21,7 +21,8 @@
 
 /* The most that one read takes; what one exchange buffers each way. */
 enum {
-	WORKER_READ_BYTES = 65536
+	WORKER_READ_BYTES = 65536,
+	WORKER_HEAD_ROOM = 1024, /* for what weir adds to a head that was read behind it */
 };
 
 /* A listening socket as one worker uses it; lives while clients came by it. */
@@ -50,6 +51,7 @@ struct worker {
 	uint32_t n_clients;
 	uint32_t max_clients;       /* what the limit of open files allows */
 	uint64_t complain_ms;       /* not to log the same trouble before this */
+	struct relay *waiting;      /* for an answer, newest first: proxy/waiting.h */
 	struct relay *spare_relays; /* recycled, newest first */
 	uint32_t n_spare_relays;
 	uint32_t fewest_spare_relays; /* since they were last trimmed */
@@ -64,7 +66,7 @@ struct worker {
 	char date[32]; /* IMF-fixdate (RFC 9110 5.6.7), of this second */
 	uint64_t date_s;
 	struct message message; /* the head being read: used within one callback */
-	char scratch[WORKER_READ_BYTES];
+	char scratch[WORKER_HEAD_ROOM + WORKER_READ_BYTES];
 
 	struct event tick;                /* each 100 ms: deadlines, date, spare memory */
 	struct event wakeup;              /* from the control thread */
