@@ -7,8 +7,7 @@ static const double kept_for_time = 0.3;
 static const double kept_for_stages = 0.3;
 static const double stake_at_raise = 0.05;
 static const double day_s = 86400;
-static const double max_capital = 1e300;
-static const double max_step = 700; /* exp(700) still fits beside max_capital */
+static const double max_step = 700; /* exp(700) still fits beside EPROCESS_MAX */
 
 static const double error_risks[ERROR_BETS] = { 1.2, 1.7, 3, 8, 40, 1000 };
 static const double one_sample_factors[ONE_SAMPLE_BETS] = { 2, 5, 20 };
@@ -38,15 +37,21 @@ void eprocess_init(struct eprocess *process, size_t n_bets)
 		process->capital[i] = first_stake;
 }
 
-void eprocess_step(struct eprocess *process, double dt_s, const double *ll)
+void eprocess_pass(struct eprocess *process, double dt_s)
 {
 	double stake = fmin(kept_for_time * dt_s / day_s, process->left_time);
 
 	process->left_time -= stake;
+	for (size_t i = 0; i < process->n_bets; i++)
+		process->capital[i] += stake;
+}
+
+void eprocess_settle(struct eprocess *process, const double *ll)
+{
 	for (size_t i = 0; i < process->n_bets; i++) {
 		double factor = exp(fmax(-max_step, fmin(max_step, ll[i])));
 
-		process->capital[i] = fmin(max_capital, (process->capital[i] + stake) * factor);
+		process->capital[i] = fmin(EPROCESS_MAX, process->capital[i] * factor);
 	}
 }
 
@@ -59,13 +64,18 @@ void eprocess_raise(struct eprocess *process)
 		process->capital[i] += stake;
 }
 
-double eprocess_ln(const struct eprocess *process)
+double eprocess_m(const struct eprocess *process)
 {
 	double mean = 0;
 
 	for (size_t i = 0; i < process->n_bets; i++)
 		mean += process->capital[i] / (double)process->n_bets;
-	return log(process->left_time + process->left_stage + mean);
+	return process->left_time + process->left_stage + mean;
+}
+
+double eprocess_ln(const struct eprocess *process)
+{
+	return log(eprocess_m(process));
 }
 
 double eprocess_ll(double x, double y, double w, double r, double r0)
@@ -73,19 +83,41 @@ double eprocess_ll(double x, double y, double w, double r, double r0)
 	return x * log(r / r0) - (x + y) * (log1p(w * (r - 1)) - log1p(w * (r0 - 1)));
 }
 
+void eprocess_bets_init(struct eprocess_bets *bets, double w, const double *risks, size_t n)
+{
+	*bets = (struct eprocess_bets) { .n = n };
+	for (size_t i = 0; i < n; i++) {
+		bets->either[i] = -log1p(w * (risks[i] - 1));
+		bets->canary[i] = log(risks[i]);
+	}
+}
+
+void eprocess_bets_add(const struct eprocess_bets *bets, double x, double y, double *ll)
+{
+	for (size_t i = 0; i < bets->n; i++)
+		ll[i] += x * bets->canary[i] + (x + y) * bets->either[i];
+}
+
+void eprocess_error_bets(struct eprocess_bets *bets, double w)
+{
+	eprocess_bets_init(bets, w, error_risks, ERROR_BETS);
+}
+
 void eprocess_errors(
     struct eprocess *process, double dt_s, double w, double canary_bad, double legacy_bad)
 {
-	double ll[ERROR_BETS];
+	struct eprocess_bets bets;
+	double ll[EPROCESS_BETS_MAX] = { 0 };
 
-	for (size_t i = 0; i < ERROR_BETS; i++)
-		ll[i] = eprocess_ll(canary_bad, legacy_bad, w, error_risks[i], 1);
-	eprocess_step(process, dt_s, ll);
+	eprocess_error_bets(&bets, w);
+	eprocess_bets_add(&bets, canary_bad, legacy_bad, ll);
+	eprocess_pass(process, dt_s);
+	eprocess_settle(process, ll);
 }
 
 void eprocess_one_sample(struct eprocess *process, double dt_s, double p0, double n, double bad)
 {
-	double ll[ONE_SAMPLE_BETS] = { 0 };
+	double ll[EPROCESS_BETS_MAX] = { 0 };
 
 	/* Nothing is above such a rate: there is nothing to bet on. */
 	for (size_t i = 0; i < ONE_SAMPLE_BETS && p0 < max_rate; i++) {
@@ -93,5 +125,6 @@ void eprocess_one_sample(struct eprocess *process, double dt_s, double p0, doubl
 
 		ll[i] = bad * log(p1 / p0) + fmax(0, n - bad) * (log1p(-p1) - log1p(-p0));
 	}
-	eprocess_step(process, dt_s, ll);
+	eprocess_pass(process, dt_s);
+	eprocess_settle(process, ll);
 }

@@ -1,59 +1,108 @@
 #include "rollout/guard.h"
 
+#include "rollout/guard_case.h"
+#include "rollout/guard_judge.h"
+#include "rollout/guard_paths.h"
+
 #include <math.h>
+#include <stdlib.h>
 
-/* docs/policy.md, 6 and 7. */
-static const double error_share = 0.40; /* of E; the rest is kept for the other evidence */
 static const double evidence_life_s = 86400;
-static const double thin_legacy = 0.9; /* at this weight legacy is too thin to compare with */
-static const double fast_burn = 14.4;
-static const double steady_burn = 6;
-static const double excused_burn =
-    1.0 / 3; /* of those: legacy in trouble too excuses the canary */
-static const double burn_failures = 10;
-static const double least_failures = 3;
-static const double promotion_odds = 20;
-static const double least_budget = 1e-6;
 static const double idle_limit_s = 60; /* without canary traffic a stage stands still */
+static const double independent[LATENCY_THRESHOLDS] = { 1, 1, 1, 1 };
 
-static double budget_of(const struct guard *guard)
-{
-	return fmax(guard->params.budget, least_budget);
-}
+/* Bets of the weights in one tick: the guard's own, and those of late outcomes. */
+struct tick_bets {
+	struct weight_bets late[EVIDENCE_GENERATIONS];
+	size_t n_late;
+};
 
 static void begin_evidence(struct guard *guard)
 {
-	eprocess_init(&guard->errors, ERROR_BETS);
-	eprocess_init(&guard->one_sample, ONE_SAMPLE_BETS);
 	guard->evidence_age_s = 0;
+	guard->raises = 0;
+	comparison_begin_evidence(&guard->route, 0);
+	failure_bets_init(&guard->over);
+	sample_ratio_init(&guard->sample_ratio);
+	guard->latency_stake = LATENCY_STAKE;
+	guard->over_stake = 0;
+	for (size_t i = 0; guard->paths != NULL && i < guard->paths->n; i++) {
+		comparison_begin_evidence(&guard->paths->items[i], 0);
+		guard_paths_refresh(guard->paths, i);
+		if (guard_path_is_withdrawn(guard, guard->paths->path_class[i]))
+			guard->paths->m_errors[i] = guard->paths->m_latency[i] = 0;
+	}
+}
+
+/*
+ * A latency budget takes over half of the capital that the thresholds have by then, so
+ * that E is the same before and after. It keeps that, should the budget be unset.
+ */
+static void stake_latency_budget(struct guard *guard)
+{
+	if (guard->params.latency_budget_share <= 0 || guard->over_stake > 0)
+		return;
+	guard->latency_stake /= 2;
+	guard->over_stake = guard->latency_stake * latency_m(&guard->route.latency) /
+			    failure_bets_m(&guard->over);
 }
 
 void guard_init(
     struct guard *guard, const struct guard_params *params, const struct guard_stage *stage)
 {
 	*guard = (struct guard) { .params = *params };
+	comparison_init(&guard->route, 0);
 	begin_evidence(guard);
+	stake_latency_budget(guard);
 	guard_begin_stage(guard, stage, false);
+}
+
+void guard_done(struct guard *guard)
+{
+	free(guard->paths);
+	guard->paths = NULL;
+}
+
+bool guard_copy(struct guard *copy, const struct guard *guard, struct error *err)
+{
+	struct guard_paths *paths = guard_paths_copy(guard->paths);
+
+	if (paths == NULL && guard->paths != NULL) {
+		error_set(err, "out of memory: the guard's evidence could not be copied");
+		return false;
+	}
+	*copy = *guard;
+	copy->paths = paths;
+	return true;
 }
 
 void guard_begin_stage(struct guard *guard, const struct guard_stage *stage, bool raised)
 {
+	size_t n_paths = guard->paths != NULL ? guard->paths->n : 0;
+
 	guard->stage = *stage;
 	guard->stage_age_s = 0;
 	guard->idle_s = 0;
 	guard->distinct_failures = 0;
 	for (enum arm arm = 0; arm < ARMS; arm++)
-		guard->totals[arm] = (struct arm_counts) { 0 };
+		guard->over_totals[arm] = (struct arm_counts) { 0 };
 	promotion_init(&guard->promotion);
-	if (raised) {
-		eprocess_raise(&guard->errors);
-		eprocess_raise(&guard->one_sample);
-	}
+	comparison_begin_stage(&guard->route);
+	for (size_t i = 0; i < n_paths; i++)
+		comparison_begin_stage(&guard->paths->items[i]);
+	if (!raised)
+		return;
+	guard->raises += guard->raises < GUARD_RAISES_MAX;
+	comparison_raise(&guard->route);
+	failure_bets_raise(&guard->over);
+	for (size_t i = 0; i < n_paths; i++)
+		comparison_raise(&guard->paths->items[i]);
 }
 
 void guard_set_params(struct guard *guard, const struct guard_params *params)
 {
 	guard->params = *params;
+	stake_latency_budget(guard);
 }
 
 void guard_set_stage(struct guard *guard, const struct guard_stage *stage)
@@ -64,233 +113,230 @@ void guard_set_stage(struct guard *guard, const struct guard_stage *stage)
 	guard->stage = *stage;
 }
 
-double guard_ln_e(const struct guard *guard)
+static const struct weight_bets *bets_of(
+    struct guard *guard, struct tick_bets *bets, double weight)
 {
-	/* Each entry bets in one of the two forms only, so their product is one capital. */
-	double ln_m = eprocess_ln(&guard->errors) + eprocess_ln(&guard->one_sample);
-	double terms[] = { log(error_share) + ln_m, log(1 - error_share) };
-
-	return log_sum_exp(terms, 2);
+	if (weight == guard->weight) {
+		if (guard->bets.weight != weight)
+			weight_bets_init(&guard->bets, weight);
+		return &guard->bets;
+	}
+	for (size_t i = 0; i < bets->n_late; i++)
+		if (bets->late[i].weight == weight)
+			return &bets->late[i];
+	/* A path's weights are the route's; one more than fits takes the last place. */
+	if (bets->n_late < EVIDENCE_GENERATIONS)
+		bets->n_late++;
+	weight_bets_init(&bets->late[bets->n_late - 1], weight);
+	return &bets->late[bets->n_late - 1];
 }
 
-/* What was counted under one weight, whenever: the bets and the windows. */
-static void observe(struct guard *guard, const struct guard_entry *entry, double dt_s)
+static void arm_counts_of(const struct guard_entry *entry, struct arm_counts arms[ARMS])
 {
-	double w = entry->weight;
-	const struct arm_counts *canary = &entry->arms[ARM_CANARY];
-	const struct arm_counts *legacy = &entry->arms[ARM_LEGACY];
-
-	if (w < thin_legacy)
-		eprocess_errors(&guard->errors, dt_s, w, canary->bad, legacy->bad);
-	else
-		eprocess_one_sample(&guard->one_sample, dt_s, fast_burn * budget_of(guard),
-		    canary->n, canary->bad);
-	guard->distinct_failures += canary->bad;
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		const struct arm_counts *counts = &entry->arms[arm];
-
-		series_add(&guard->series[arm], counts->n, counts->bad);
-		series_add(&guard->raw[arm], counts->n, counts->failed);
-	}
-	if (w < 1)
-		series_add(&guard->matched, legacy->n * w / (1 - w), legacy->bad * w / (1 - w));
+	for (enum arm arm = 0; arm < ARMS; arm++)
+		arms[arm] = (struct arm_counts) {
+			.n = entry->arms[arm].n,
+			.bad = entry->arms[arm].bad,
+			.failed = entry->arms[arm].failed,
+		};
 }
 
-/* What was counted under the weight in force: the stage itself. */
-static void observe_stage(struct guard *guard, const struct guard_entry *entry)
+static void observe_latency_budget(
+    struct guard *guard, const struct guard_entry *entry, const struct weight_bets *bets)
 {
-	const struct arm_counts *canary = &entry->arms[ARM_CANARY];
+	const struct evidence_counts *canary = &entry->arms[ARM_CANARY];
+	struct failure_counts counts = {
+		.canary_n = canary->n,
+		.canary_bad = canary->over,
+		.legacy_bad = entry->arms[ARM_LEGACY].over,
+	};
+	struct arm_counts arms[ARMS];
 
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		guard->totals[arm].n += entry->arms[arm].n;
-		guard->totals[arm].bad += entry->arms[arm].bad;
-		guard->totals[arm].failed += entry->arms[arm].failed;
-	}
-	if (guard->stage.p_max > 0)
-		promotion_observe(&guard->promotion, entry->weight, guard->stage.p_max,
-		    canary->n, canary->bad, entry->arms[ARM_LEGACY].bad);
-}
-
-static void take_in(struct guard *guard, const struct guard_tick *tick)
-{
-	struct series_decay decay = series_decay_of(tick->dt_s);
-	const struct guard_entry *current = &tick->entries[0];
-
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		series_age(&guard->series[arm], &decay);
-		series_age(&guard->raw[arm], &decay);
-	}
-	series_age(&guard->matched, &decay);
-	for (size_t i = 0; i < tick->n_entries; i++)
-		if (tick->entries[i].weight > 0)
-			observe(guard, &tick->entries[i], i == 0 ? tick->dt_s : 0);
-	guard->weight = tick->n_entries > 0 ? current->weight : 0;
-	if (guard->weight <= 0)
+	if (guard->params.latency_budget_share <= 0)
 		return;
-	guard->evidence_age_s += tick->dt_s;
-	observe_stage(guard, current);
-	guard->idle_s = current->arms[ARM_CANARY].n > 0 ? 0 : guard->idle_s + tick->dt_s;
+	for (enum arm arm = 0; arm < ARMS; arm++) {
+		arms[arm] = (struct arm_counts) {
+			.n = entry->arms[arm].n,
+			.bad = entry->arms[arm].over,
+			.failed = entry->arms[arm].over_all,
+		};
+		if (entry->weight != guard->weight)
+			continue;
+		guard->over_totals[arm].n += arms[arm].n;
+		guard->over_totals[arm].bad += arms[arm].bad;
+		guard->over_totals[arm].failed += arms[arm].failed;
+	}
+	failure_bets_observe(&guard->over, entry->weight, &bets->errors,
+	    guard_ruled_out(guard->params.latency_budget_share), &counts);
+	burn_watch_observe(&guard->over_burn, entry->weight, arms);
+}
+
+/* What was counted of the whole route under one weight, whenever. */
+static void observe(struct guard *guard, const struct comparison_tick *now,
+    const struct guard_entry *entry, const struct weight_bets *bets)
+{
+	const struct evidence_counts *canary = &entry->arms[ARM_CANARY];
+	const struct evidence_counts *legacy = &entry->arms[ARM_LEGACY];
+	struct arm_counts arms[ARMS];
+
+	arm_counts_of(entry, arms);
+	comparison_observe(&guard->route, now, entry, bets);
+	burn_watch_observe(&guard->burn, entry->weight, arms);
+	observe_latency_budget(guard, entry, bets);
+	sample_ratio_observe(&guard->sample_ratio, entry->weight, canary->units, legacy->units);
+	guard->distinct_failures += canary->bad;
+	if (guard->stage.p_max > 0 && entry->weight == guard->weight)
+		promotion_observe(&guard->promotion, entry->weight, guard->stage.p_max,
+		    canary->n, canary->bad, legacy->bad);
+}
+
+bool guard_path_is_withdrawn(const struct guard *guard, unsigned path_class)
+{
+	return path_class < PATH_CLASS_SLOTS && (guard->withdrawn >> path_class & 1) != 0;
+}
+
+/* A class that appears late has lived through the same time and raises without news. */
+static struct comparison *take_path(
+    struct guard *guard, unsigned path_class, const struct comparison_tick *now)
+{
+	bool is_new;
+	struct comparison *path = guard_paths_take(&guard->paths, path_class, &is_new);
+
+	if (path == NULL || !is_new)
+		return path;
+	comparison_init(path, now->now_s);
+	for (unsigned i = 0; i < guard->raises; i++)
+		comparison_raise(path);
+	return path;
+}
+
+/* Where memory is short a class stays without evidence of its own, at M = 1. */
+static void observe_path(struct guard *guard, const struct comparison_tick *now,
+    const struct guard_path *news, struct tick_bets *bets)
+{
+	struct comparison *path;
+
+	if (news->path_class >= PATH_CLASSES ||
+	    guard_path_is_withdrawn(guard, news->path_class))
+		return;
+	path = take_path(guard, news->path_class, now);
+	if (path == NULL)
+		return;
+	comparison_pass(path, now);
+	for (size_t i = 0; i < news->n_entries && i < EVIDENCE_GENERATIONS; i++) {
+		const struct guard_entry *entry = &news->entries[i];
+
+		if (entry->weight > 0)
+			comparison_observe(
+			    path, now, entry, bets_of(guard, bets, entry->weight));
+	}
+	guard_paths_refresh(guard->paths, (size_t)(path - guard->paths->items));
+}
+
+static void follow_handicap(struct guard *guard, double handicap)
+{
+	if (handicap == guard->handicap)
+		return;
+	guard->handicap = handicap;
+	comparison_begin_latency(&guard->route);
+	for (size_t i = 0; guard->paths != NULL && i < guard->paths->n; i++)
+		comparison_begin_latency(&guard->paths->items[i]);
+}
+
+static void age_windows(struct guard *guard, double dt_s)
+{
+	struct series_decay decay;
+
+	guard->now_s += dt_s;
+	if (dt_s <= 0)
+		return;
+	decay = series_decay_of(dt_s);
+	burn_watch_age(&guard->burn, &decay);
+	if (guard->params.latency_budget_share > 0)
+		burn_watch_age(&guard->over_burn, &decay);
+}
+
+static void age_stage(struct guard *guard, const struct guard_tick *tick)
+{
+	double n = tick->entries[0].arms[ARM_CANARY].n;
+
+	guard->idle_s = n > 0 ? 0 : guard->idle_s + tick->dt_s;
 	if (!tick->hold_stopped && guard->idle_s < idle_limit_s)
 		guard->stage_age_s += tick->dt_s;
 }
 
-static double rate(const struct arm_counts *counts)
+static void take_in(struct guard *guard, const struct guard_tick *tick)
 {
-	return counts->n > 0 ? counts->bad / counts->n : 0;
-}
+	struct tick_bets bets = { .n_late = 0 };
+	size_t n = tick->n_entries < EVIDENCE_GENERATIONS ? tick->n_entries
+							  : (size_t)EVIDENCE_GENERATIONS;
+	double dt_s = fmax(0, tick->dt_s);
+	double least_d[LATENCY_THRESHOLDS];
+	struct comparison_tick now;
 
-/* A difference that matters, however certain it is. */
-static bool is_material(const struct guard *guard, const struct arm_counts arms[ARMS])
-{
-	double legacy = rate(&arms[ARM_LEGACY]);
-	double excess = rate(&arms[ARM_CANARY]) - legacy;
-
-	return excess >= fmax(budget_of(guard) / 10, 0.05 * legacy);
-}
-
-static double burn(
-    const struct guard *guard, const struct series *series, enum series_window window)
-{
-	return series_rate(series, window) / budget_of(guard);
-}
-
-/*
- * The absolute guard: the canary burns its own budget and legacy does not. Legacy is
- * looked at as it was, and as it would have been with the canary's share of the
- * traffic: after a raise the canary's window is mostly new and legacy's mostly old,
- * and an outage of both would show in the canary's first. At ten failures both rates
- * are uncertain, so a third of the limit excuses: in between, E is the better judge.
- */
-static bool burns_alone(const struct guard *guard, enum series_window narrow,
-    enum series_window wide, double factor)
-{
-	const struct series *canary = &guard->series[ARM_CANARY];
-	const struct series *legacy = &guard->series[ARM_LEGACY];
-
-	return canary->bad[narrow] >= burn_failures && burn(guard, canary, narrow) >= factor &&
-	       burn(guard, canary, wide) >= factor &&
-	       burn(guard, legacy, narrow) < factor * excused_burn &&
-	       burn(guard, &guard->matched, narrow) < factor * excused_burn;
-}
-
-/*
- * A budget is a share of requests, so here every failure counts: were each user's
- * counted once, an outage would seem to end when all users have met it.
- */
-static double pooled_burn(const struct guard *guard, enum series_window window)
-{
-	double n = 0, failed = 0;
-
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		n += guard->raw[arm].n[window];
-		failed += guard->raw[arm].bad[window];
+	guard->weight = n > 0 ? tick->entries[0].weight : 0;
+	age_windows(guard, dt_s);
+	follow_handicap(guard, tick->handicap);
+	if (guard->weight > 0) {
+		guard->evidence_age_s += dt_s;
+		failure_bets_pass(&guard->over, dt_s);
 	}
-	return n > 0 ? failed / n / budget_of(guard) : 0;
-}
-
-/* With no legacy traffic nothing is shared; nor is what a handful of users meet. */
-static bool is_shared(const struct guard *guard)
-{
-	return guard->raw[ARM_LEGACY].n[WINDOW_60_S] > 0 &&
-	       guard->totals[ARM_CANARY].bad + guard->totals[ARM_LEGACY].bad >= burn_failures &&
-	       pooled_burn(guard, WINDOW_60_S) >= fast_burn &&
-	       pooled_burn(guard, WINDOW_5_MIN) >= fast_burn;
-}
-
-static void decide(
-    struct verdict *verdict, enum verdict_action action, enum verdict_reason reason)
-{
-	verdict->action = action;
-	verdict->reason = reason;
-}
-
-static void fill_burns(const struct guard *guard, struct verdict *verdict,
-    enum series_window narrow, enum series_window wide)
-{
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		verdict->burn_short[arm] = burn(guard, &guard->series[arm], narrow);
-		verdict->burn_long[arm] = burn(guard, &guard->series[arm], wide);
-	}
-}
-
-static struct verdict describe(const struct guard *guard)
-{
-	struct verdict verdict = {
-		.ln_e = guard_ln_e(guard),
-		.alpha = guard->params.alpha,
-		.budget = budget_of(guard),
+	now = (struct comparison_tick) {
+		.evidence_s = guard->evidence_age_s,
+		.now_s = guard->now_s,
 		.weight = guard->weight,
-		.failures = guard->distinct_failures,
-		.pooled_burn_60_s = pooled_burn(guard, WINDOW_60_S),
-		.pooled_burn_5_min = pooled_burn(guard, WINDOW_5_MIN),
-		.stage_age_s = guard->stage_age_s,
-		.hold_s = guard->stage.hold_s,
-		.min_requests = guard->stage.min_requests,
-		.p_max = guard->stage.p_max,
-		.promotion_ln_e = guard->stage.p_max > 0 ? promotion_ln(&guard->promotion) : 0,
+		.p0 = guard_ruled_out(guard_budget(guard)),
+		.least_d = independent,
 	};
-
-	for (enum arm arm = 0; arm < ARMS; arm++) {
-		verdict.stage[arm] = guard->totals[arm];
-		verdict.minute[arm] = (struct arm_counts) {
-			.n = guard->series[arm].n[WINDOW_60_S],
-			.bad = guard->series[arm].bad[WINDOW_60_S],
-			.failed = guard->raw[arm].bad[WINDOW_60_S],
-		};
-	}
-	fill_burns(guard, &verdict, WINDOW_5_MIN, WINDOW_1_H);
-	verdict.material_in_stage = is_material(guard, verdict.stage);
-	verdict.material = verdict.material_in_stage || is_material(guard, verdict.minute);
-	return verdict;
-}
-
-/* Nothing speaks against the canary: does enough speak for it? */
-static void decide_advance(const struct guard *guard, struct verdict *verdict)
-{
-	const double rounding_s = 1e-6; /* what many small dt_s add up to */
-
-	if (isinf(guard->stage.hold_s))
-		decide(verdict, VERDICT_CONTINUE, REASON_WATCHING);
-	else if (guard->stage_age_s + rounding_s < guard->stage.hold_s)
-		decide(verdict, VERDICT_CONTINUE, REASON_HOLD_TIME);
-	else if (guard->totals[ARM_CANARY].n < guard->stage.min_requests)
-		decide(verdict, VERDICT_CONTINUE, REASON_FEW_REQUESTS);
-	else if (guard->stage.p_max > 0 && verdict->promotion_ln_e < log(promotion_odds))
-		decide(verdict, VERDICT_CONTINUE, REASON_UNPROVEN);
-	else
-		decide(verdict, VERDICT_ADVANCE, REASON_PROVEN);
-}
-
-static struct verdict judge(const struct guard *guard)
-{
-	struct verdict verdict = describe(guard);
-	double certain = -log(guard->params.alpha);
-
-	if (guard->weight <= 0) {
-		decide(&verdict, VERDICT_CONTINUE, REASON_NOT_EXPOSED);
-	} else if (verdict.ln_e >= certain && verdict.failures >= least_failures &&
-		   verdict.material) {
-		decide(&verdict, VERDICT_ROLL_BACK,
-		    guard->weight < thin_legacy ? REASON_WORSE : REASON_OVER_BUDGET);
-	} else if (burns_alone(guard, WINDOW_5_MIN, WINDOW_1_H, fast_burn)) {
-		decide(&verdict, VERDICT_ROLL_BACK, REASON_BURNS_FAST);
-	} else if (burns_alone(guard, WINDOW_30_MIN, WINDOW_6_H, steady_burn)) {
-		decide(&verdict, VERDICT_ROLL_BACK, REASON_BURNS_STEADILY);
-		fill_burns(guard, &verdict, WINDOW_30_MIN, WINDOW_6_H);
-	} else if (is_shared(guard)) {
-		decide(&verdict, VERDICT_HOLD_SHARED, REASON_SHARED);
-	} else if (verdict.ln_e >= certain / 2 && verdict.material) {
-		decide(&verdict, VERDICT_HOLD_SUSPECT, REASON_SUSPECT);
-	} else {
-		decide_advance(guard, &verdict);
-	}
-	return verdict;
+	comparison_pass(&guard->route, &now);
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		least_d[i] = guard->route.latency.designs[i].d;
+	for (size_t i = 0; i < n; i++)
+		if (tick->entries[i].weight > 0)
+			observe(guard, &now, &tick->entries[i],
+			    bets_of(guard, &bets, tick->entries[i].weight));
+	now.least_d = least_d;
+	for (size_t i = 0; i < tick->n_paths; i++)
+		observe_path(guard, &now, &tick->paths[i], &bets);
+	if (guard->weight > 0)
+		age_stage(guard, tick);
 }
 
 struct verdict guard_tick(struct guard *guard, const struct guard_tick *tick)
 {
-	if (guard->evidence_age_s >= evidence_life_s)
+	struct verdict verdict;
+
+	if (guard->evidence_age_s >= evidence_life_s) {
 		begin_evidence(guard);
+		stake_latency_budget(guard);
+	}
 	take_in(guard, tick);
-	return judge(guard);
+	verdict = guard_judge(guard);
+	guard->offered = verdict.reason == REASON_SUSPECT_PATH &&
+			 guard_path_to_withdraw(guard) != PATH_CLASSES;
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		verdict.threshold_us[i] = tick->threshold_us[i];
+	verdict.handicap = tick->handicap;
+	return verdict;
+}
+
+void guard_withdraw_path(struct guard *guard, unsigned path_class)
+{
+	struct guard_stage stage = guard->stage;
+
+	if (path_class >= PATH_CLASS_SLOTS)
+		return;
+	guard->withdrawn |= UINT64_C(1) << path_class;
+	guard->offered = false;
+	if (guard->paths != NULL && guard->paths->index[path_class] != 0) {
+		size_t item = guard->paths->index[path_class] - 1U;
+
+		guard->paths->m_errors[item] = guard->paths->m_latency[item] = 0;
+	}
+	comparison_begin_evidence(&guard->route, guard->evidence_age_s);
+	failure_bets_init(&guard->over);
+	for (enum arm arm = 0; arm < ARMS; arm++)
+		guard->route.minute[arm] = (struct compared_arm) { .counts = { 0 } };
+	guard->burn = guard->over_burn = (struct burn_watch) { .matched = { { 0 } } };
+	guard_begin_stage(guard, &stage, false);
 }

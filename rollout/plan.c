@@ -1,17 +1,23 @@
 #include "rollout/plan.h"
 
+#include "rollout/plan_order.h"
+#include "rollout/plan_rollback.h"
+#include "rollout/plan_stage.h"
+#include "rollout/plan_words.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char *const state_names[PLAN_STATES] = {
 	[PLAN_NONE] = "NONE",
+	[PLAN_WAITING] = "WAITING",
 	[PLAN_FIXED] = "FIXED",
 	[PLAN_RUNNING] = "RUNNING",
 	[PLAN_PAUSED] = "PAUSED",
 	[PLAN_BAKING] = "BAKING",
 	[PLAN_DONE] = "DONE",
+	[PLAN_ROLLING_BACK] = "ROLLING_BACK",
 	[PLAN_ROLLED_BACK] = "ROLLED_BACK",
 };
 
@@ -22,26 +28,33 @@ static const char *const event_names[PLAN_EVENTS] = {
 	[PLAN_EVENT_ROLL_BACK] = "rollback",
 	[PLAN_EVENT_PAUSE] = "pause",
 	[PLAN_EVENT_RESUME] = "resume",
+	[PLAN_EVENT_SET_WEIGHT] = "set_weight",
 	[PLAN_EVENT_RELOAD] = "reload",
+	[PLAN_EVENT_RESTORE] = "restore",
+	[PLAN_EVENT_UNREADABLE] = "unreadable",
+	[PLAN_EVENT_CLOCK] = "clock",
+	[PLAN_EVENT_GATE] = "gate",
+	[PLAN_EVENT_DRILL] = "drill",
+	[PLAN_EVENT_WITHDRAW] = "withdraw",
 };
 
 #define TO(state) (1U << (state))
+/* Where a release begins, or goes on after a reload. */
+#define TO_BEGIN                                                                               \
+	(TO(PLAN_WAITING) | TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_BAKING) | TO(PLAN_DONE))
+#define TO_LATCH (TO(PLAN_ROLLING_BACK) | TO(PLAN_ROLLED_BACK))
 
 /* The diagram in plan.h, as which states may follow which. */
 static const unsigned followers[PLAN_STATES] = {
-	[PLAN_NONE] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_BAKING) | TO(PLAN_DONE),
-	[PLAN_FIXED] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_BAKING) | TO(PLAN_DONE) |
-		       TO(PLAN_ROLLED_BACK),
-	[PLAN_RUNNING] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_PAUSED) | TO(PLAN_BAKING) |
-			 TO(PLAN_DONE) | TO(PLAN_ROLLED_BACK),
-	[PLAN_PAUSED] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_PAUSED) | TO(PLAN_BAKING) |
-			TO(PLAN_DONE) | TO(PLAN_ROLLED_BACK),
-	[PLAN_BAKING] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_PAUSED) | TO(PLAN_BAKING) |
-			TO(PLAN_DONE) | TO(PLAN_ROLLED_BACK),
-	[PLAN_DONE] = TO(PLAN_FIXED) | TO(PLAN_RUNNING) | TO(PLAN_BAKING) | TO(PLAN_DONE) |
-		      TO(PLAN_ROLLED_BACK),
-	[PLAN_ROLLED_BACK] = TO(PLAN_ROLLED_BACK) | TO(PLAN_FIXED) | TO(PLAN_RUNNING) |
-			     TO(PLAN_BAKING) | TO(PLAN_DONE),
+	[PLAN_NONE] = TO_BEGIN | TO(PLAN_ROLLED_BACK),
+	[PLAN_WAITING] = TO_BEGIN | TO(PLAN_ROLLED_BACK),
+	[PLAN_FIXED] = TO_BEGIN | TO_LATCH,
+	[PLAN_RUNNING] = TO_BEGIN | TO(PLAN_PAUSED) | TO_LATCH,
+	[PLAN_PAUSED] = TO_BEGIN | TO(PLAN_PAUSED) | TO_LATCH,
+	[PLAN_BAKING] = TO_BEGIN | TO(PLAN_PAUSED) | TO_LATCH,
+	[PLAN_DONE] = TO_BEGIN | TO(PLAN_PAUSED) | TO_LATCH,
+	[PLAN_ROLLING_BACK] = TO_BEGIN | TO_LATCH,
+	[PLAN_ROLLED_BACK] = TO_BEGIN | TO(PLAN_ROLLED_BACK),
 };
 
 const char *plan_state_name(enum plan_state state)
@@ -54,119 +67,42 @@ const char *plan_event_name(enum plan_event_kind kind)
 	return (unsigned)kind < PLAN_EVENTS ? event_names[kind] : "unknown";
 }
 
-struct plan_spec plan_spec_of(const struct route_conf *route)
-{
-	struct plan_spec spec = { .fixed_ppm = route->canary != NULL ? route->weight_ppm : 0 };
-
-	if (route->canary == NULL || route->rollout == NULL || route->rollout->n_stages == 0)
-		return spec;
-	spec.staged = true;
-	spec.n_stages = route->rollout->n_stages;
-	memcpy(spec.stages, route->rollout->stages, sizeof(spec.stages));
-	spec.bake_ms = route->rollout->bake_ms;
-	return spec;
-}
-
 bool plan_is_latched(const struct plan *plan)
 {
-	return plan->state == PLAN_ROLLED_BACK;
+	return plan->state == PLAN_ROLLING_BACK || plan->state == PLAN_ROLLED_BACK;
 }
 
-/* Where the plan would be were it not paused. */
-static enum plan_state progress(const struct plan *plan)
+enum plan_state plan_progress(const struct plan *plan)
 {
 	return plan->state == PLAN_PAUSED ? plan->resumes_to : plan->state;
 }
 
 double plan_hold_s(const struct plan *plan)
 {
-	switch (progress(plan)) {
+	if (plan->by_hand)
+		return INFINITY;
+	switch (plan_progress(plan)) {
 	case PLAN_RUNNING: return plan->spec.stages[plan->stage].hold_ms / 1000.0;
 	case PLAN_BAKING: return plan->spec.bake_ms / 1000.0;
 	default: return INFINITY;
 	}
 }
 
-static void release_hold(struct plan *next)
-{
-	next->hold = VERDICT_CONTINUE;
-}
-
-static void begin_fixed(struct plan *next)
-{
-	next->state = PLAN_FIXED;
-	next->stage = 0;
-	next->weight_ppm = next->spec.fixed_ppm;
-	next->entered++;
-	release_hold(next);
-}
-
-static void after_last_stage(struct plan *next)
-{
-	next->state = next->spec.bake_ms > 0 ? PLAN_BAKING : PLAN_DONE;
-	next->entered++;
-	release_hold(next);
-}
-
-static void begin_stage(struct plan *next, uint32_t stage)
-{
-	next->state = PLAN_RUNNING;
-	next->stage = stage;
-	next->weight_ppm = next->spec.stages[stage].weight_ppm;
-	next->entered++;
-	release_hold(next);
-	/* A last stage without a time of its own is over once it is reached. */
-	if (stage + 1 == next->spec.n_stages && next->spec.stages[stage].hold_ms == 0)
-		after_last_stage(next);
-}
-
-static void begin(struct plan *next)
-{
-	if (next->spec.staged)
-		begin_stage(next, 0);
-	else
-		begin_fixed(next);
-}
-
-/* On from a stage or a bake, paused or not. */
-static void advance(struct plan *next)
-{
-	bool paused = next->state == PLAN_PAUSED;
-
-	if (progress(next) == PLAN_BAKING) {
-		next->state = PLAN_DONE;
-		release_hold(next);
-	} else if (next->stage + 1 < next->spec.n_stages) {
-		begin_stage(next, next->stage + 1);
-	} else {
-		after_last_stage(next);
-	}
-	if (paused && next->state != PLAN_DONE) {
-		next->resumes_to = next->state;
-		next->state = PLAN_PAUSED;
-	}
-}
-
-static void roll_back(struct plan *next)
-{
-	next->state = PLAN_ROLLED_BACK;
-	next->stage = 0;
-	next->weight_ppm = 0;
-	release_hold(next);
-}
-
 /* A hold begins at once, and ends (or becomes the other) once it has not been seen for a while.
  */
-static void follow_hold(struct plan *next, enum verdict_action action, uint64_t now_us)
+static void follow_hold(struct plan *next, enum verdict_action action)
 {
 	bool holds = action == VERDICT_HOLD_SUSPECT || action == VERDICT_HOLD_SHARED;
 
 	if (next->hold != VERDICT_CONTINUE && action != next->hold &&
-	    now_us - next->held_us < PLAN_HOLD_LINGER_US)
+	    next->age_us - next->held_us < PLAN_HOLD_LINGER_US)
 		return;
 	next->hold = holds ? action : VERDICT_CONTINUE;
-	if (holds)
-		next->held_us = now_us;
+	if (!holds)
+		return;
+	next->held_us = next->age_us;
+	/* Leave was asked, or given, for what was known then. */
+	plan_close_gate(next);
 }
 
 static enum plan_answer on_verdict(struct plan *next, const struct plan_event *event)
@@ -174,98 +110,20 @@ static enum plan_answer on_verdict(struct plan *next, const struct plan_event *e
 	enum verdict_action action = event->verdict->action;
 	bool was_held = next->hold != VERDICT_CONTINUE;
 
-	if (next->state == PLAN_NONE || next->state == PLAN_ROLLED_BACK ||
+	if (next->state == PLAN_NONE || next->state == PLAN_WAITING || plan_is_latched(next) ||
 	    (next->state == PLAN_DONE && next->weight_ppm == PPM))
 		return PLAN_UNCHANGED;
 	if (action == VERDICT_ROLL_BACK) {
-		roll_back(next);
+		plan_roll_back(next);
 		return PLAN_CHANGED;
 	}
-	follow_hold(next, action, event->now_us);
+	follow_hold(next, action);
 	/* The end of a hold is a decision of its own; the next tick may advance. */
-	if (action == VERDICT_ADVANCE && !was_held &&
-	    (next->state == PLAN_RUNNING || next->state == PLAN_BAKING))
-		advance(next);
+	next->ready = action == VERDICT_ADVANCE && !was_held;
+	if (next->ready && (next->state == PLAN_RUNNING || next->state == PLAN_BAKING) &&
+	    plan_in_window(next, &event->clock))
+		plan_pass_gate(next);
 	return PLAN_CHANGED;
-}
-
-static enum plan_answer on_promote(struct plan *next, struct error *err)
-{
-	switch (next->state) {
-	case PLAN_RUNNING:
-	case PLAN_BAKING:
-	case PLAN_PAUSED: advance(next); return PLAN_CHANGED;
-	case PLAN_DONE: error_set(err, "nothing to promote: the rollout is complete"); break;
-	case PLAN_ROLLED_BACK:
-		error_set(err, "the release is rolled back: resume it first, or set a new "
-			       "release id");
-		break;
-	default:
-		error_set(err,
-		    "the weight is fixed by hand at %g%%: there is no next stage; change "
-		    "'weight' and reload, or give the route a 'rollout'",
-		    next->weight_ppm / 10000.0);
-	}
-	return PLAN_REFUSED;
-}
-
-static enum plan_answer on_roll_back(struct plan *next, struct error *err)
-{
-	if (next->state == PLAN_ROLLED_BACK) {
-		error_set(err, "the release is rolled back already");
-		return PLAN_REFUSED;
-	}
-	roll_back(next);
-	return PLAN_CHANGED;
-}
-
-static enum plan_answer on_pause(struct plan *next, struct error *err)
-{
-	switch (next->state) {
-	case PLAN_RUNNING:
-	case PLAN_BAKING:
-		next->resumes_to = next->state;
-		next->state = PLAN_PAUSED;
-		return PLAN_CHANGED;
-	case PLAN_PAUSED: error_set(err, "the rollout is paused already"); break;
-	case PLAN_DONE: error_set(err, "nothing to pause: the rollout is complete"); break;
-	case PLAN_ROLLED_BACK:
-		error_set(err, "nothing to pause: the release is rolled back");
-		break;
-	default: error_set(err, "nothing to pause: the weight is fixed by hand");
-	}
-	return PLAN_REFUSED;
-}
-
-static enum plan_answer on_resume(struct plan *next, struct error *err)
-{
-	switch (next->state) {
-	case PLAN_PAUSED: next->state = next->resumes_to; return PLAN_CHANGED;
-	case PLAN_ROLLED_BACK: begin(next); return PLAN_CHANGED;
-	default:
-		error_set(
-		    err, "nothing to resume: the release is neither paused nor rolled back");
-		return PLAN_REFUSED;
-	}
-}
-
-/*
- * Where a weight belongs on a ladder: its own stage, else the highest below it, so
- * that an edited plan does not raise it unasked; else the first.
- */
-static uint32_t stage_for(const struct plan_spec *spec, uint32_t stage, uint32_t weight_ppm)
-{
-	uint32_t below = 0;
-
-	if (stage < spec->n_stages && spec->stages[stage].weight_ppm == weight_ppm)
-		return stage;
-	for (uint32_t i = 0; i < spec->n_stages; i++) {
-		if (spec->stages[i].weight_ppm == weight_ppm)
-			return i;
-		if (spec->stages[i].weight_ppm < weight_ppm)
-			below = i;
-	}
-	return below;
 }
 
 /* Whether the plan can stay in the state it is in, at that stage of its new ladder. */
@@ -274,9 +132,11 @@ static bool stays(const struct plan *next, uint32_t stage)
 	const struct stage_conf *conf = &next->spec.stages[stage];
 	bool last = stage + 1 == next->spec.n_stages;
 
+	if (next->by_hand)
+		return next->state == PLAN_PAUSED;
 	if (conf->weight_ppm != next->weight_ppm)
 		return false;
-	switch (progress(next)) {
+	switch (plan_progress(next)) {
 	case PLAN_RUNNING: return !last || conf->hold_ms > 0;
 	case PLAN_BAKING: return last && next->spec.bake_ms > 0;
 	case PLAN_DONE: return last;
@@ -284,102 +144,289 @@ static bool stays(const struct plan *next, uint32_t stage)
 	}
 }
 
-static enum plan_answer on_reload(struct plan *next, const struct plan_spec *spec)
+/* A gate of another kind stands where one was waited for, or none. */
+static void fit_gate(struct plan *next)
 {
-	bool paused = next->state == PLAN_PAUSED;
-	uint32_t stage;
+	enum stage_gate ahead = plan_gate_ahead(next);
+	bool fits = next->gate == PLAN_GATE_CLOSED ||
+		    ahead == (next->gate == PLAN_GATE_WAITS ? GATE_MANUAL : GATE_WEBHOOK);
 
-	next->spec = *spec;
-	if (next->state == PLAN_ROLLED_BACK)
-		return PLAN_CHANGED;
-	if (!spec->staged) {
-		if (next->state != PLAN_FIXED || next->weight_ppm != spec->fixed_ppm)
-			begin_fixed(next);
-		return PLAN_CHANGED;
-	}
-	stage = stage_for(spec, next->stage, next->weight_ppm);
+	if (!fits)
+		plan_close_gate(next);
+}
+
+static void fit_ladder(struct plan *next, const struct release_clock *clock)
+{
+	uint32_t stage = plan_spec_stage_for(&next->spec, next->stage, next->weight_ppm);
+
 	if (stays(next, stage)) {
 		next->stage = stage;
+		next->methods = next->spec.stages[stage].methods;
+		fit_gate(next);
+	} else if (next->weight_ppm == 0 && next->state == PLAN_FIXED) {
+		/* A canary without a user yet begins as any release does. */
+		plan_begin(next, clock);
+	} else {
+		plan_begin_stage_paused(next, stage);
+	}
+}
+
+static enum plan_answer on_reload(struct plan *next, const struct plan_event *event)
+{
+	const struct plan_spec *spec = event->spec;
+	bool edited = spec->fixed_ppm != next->spec.fixed_ppm;
+
+	if (next->state == PLAN_NONE)
+		return PLAN_UNCHANGED;
+	if (spec->expires.at_s != next->spec.expires.at_s ||
+	    spec->expires.after_s != next->spec.expires.after_s)
+		next->clean_up_due = false;
+	next->spec = *spec;
+	if (plan_is_latched(next) || (next->state == PLAN_WAITING && spec->staged))
 		return PLAN_CHANGED;
-	}
-	begin_stage(next, stage);
-	if (paused && next->state != PLAN_DONE) {
-		next->resumes_to = next->state;
-		next->state = PLAN_PAUSED;
-	}
+	if (spec->staged)
+		fit_ladder(next, &event->clock);
+	/* A weight set by hand stands until the file says another one. */
+	else if (next->state != PLAN_FIXED || edited)
+		plan_begin_fixed(next);
 	return PLAN_CHANGED;
 }
 
-static void explain(const struct plan *next, const struct plan *plan,
-    const struct plan_event *event, struct transition *transition)
+static enum plan_answer on_restore(struct plan *next, const struct plan_event *event)
 {
-	const char *why = event->why != NULL ? event->why : "";
-	char text[VERDICT_TEXT_SIZE];
+	/* Nobody knows any more who was on the canary, or what a webhook answered. */
+	next->drain_ppm = 0;
+	if (next->gate == PLAN_GATE_ASKED)
+		plan_close_gate(next);
+	return on_reload(next, event);
+}
 
+static void on_start(struct plan *next, const struct plan_event *event)
+{
+	*next = (struct plan) {
+		.spec = *event->spec,
+		.entered = next->entered,
+		.gate_ask = next->gate_ask,
+		.last_us = event->clock.now_us,
+	};
+	if (event->kind == PLAN_EVENT_UNREADABLE)
+		plan_roll_back(next);
+	else
+		plan_begin(next, &event->clock);
+}
+
+static void follow_expiry(struct plan *next, int64_t wall_s)
+{
+	const struct expiry *expires = &next->spec.expires;
+	bool due = (expires->at_s > 0 && wall_s >= expires->at_s) ||
+		   (expires->after_s > 0 && wall_s - next->full_wall_s >= expires->after_s);
+
+	if (next->weight_ppm == PPM && next->full_wall_s > 0 && due)
+		next->clean_up_due = true;
+}
+
+static enum plan_answer on_clock(struct plan *next, const struct release_clock *clock)
+{
+	uint64_t max_us = (uint64_t)next->spec.max_duration_ms * 1000;
+
+	switch (next->state) {
+	case PLAN_NONE: return PLAN_UNCHANGED;
+	case PLAN_WAITING:
+		if (plan_obstacle(next, clock) == OBSTACLE_NONE)
+			plan_begin_stage(next, 0);
+		return PLAN_CHANGED;
+	case PLAN_ROLLING_BACK:
+	case PLAN_ROLLED_BACK: plan_go_on_rolling_back(next); return PLAN_CHANGED;
+	case PLAN_RUNNING:
+	case PLAN_BAKING:
+		if (max_us > 0 && next->under_way_us >= max_us) {
+			next->resumes_to = next->state;
+			next->state = PLAN_PAUSED;
+			next->pause = PAUSE_OVERDUE;
+			return PLAN_CHANGED;
+		}
+		break;
+	default: break;
+	}
+	follow_expiry(next, clock->wall_s);
+	return PLAN_CHANGED;
+}
+
+static enum plan_answer on_gate(
+    struct plan *next, const struct plan_event *event, struct error *err)
+{
+	if (next->gate != PLAN_GATE_ASKED || event->gate_ask != next->gate_ask) {
+		error_set(err, "the release no longer waits for that webhook");
+		return PLAN_REFUSED;
+	}
+	snprintf(next->gate_words, sizeof(next->gate_words), "%s",
+	    event->why != NULL ? event->why : "");
+	next->gate_us = next->age_us;
+	next->gate = event->yes ? PLAN_GATE_OPEN : PLAN_GATE_DENIED;
+	next->gate_denied = next->gate_denied || !event->yes;
+	if (event->yes && next->ready && next->state == PLAN_RUNNING &&
+	    plan_in_window(next, &event->clock))
+		plan_advance(next);
+	return PLAN_CHANGED;
+}
+
+static enum plan_answer on_drill(
+    struct plan *next, const struct release_clock *clock, struct error *err)
+{
+	if (next->state == PLAN_NONE) {
+		error_set(err, "there is no release to have drilled");
+		return PLAN_REFUSED;
+	}
+	next->drill_wall_s = clock->wall_s;
+	if (next->state == PLAN_WAITING && plan_obstacle(next, clock) == OBSTACLE_NONE)
+		plan_begin_stage(next, 0);
+	return PLAN_CHANGED;
+}
+
+static enum plan_answer on_withdraw(
+    struct plan *next, const struct plan_event *event, struct error *err)
+{
+	uint64_t bit;
+
+	if (event->path_class >= PATH_CLASS_SLOTS) {
+		error_set(err, "that path class cannot be withdrawn by itself");
+		return PLAN_REFUSED;
+	}
+	bit = UINT64_C(1) << event->path_class;
+	if (next->weight_ppm == 0 || plan_is_latched(next)) {
+		error_set(err, "the release has no traffic to withdraw a path class from");
+		return PLAN_REFUSED;
+	}
+	if ((next->withdrawn & bit) != 0) {
+		error_set(err, "that path class is withdrawn already");
+		return PLAN_REFUSED;
+	}
+	next->withdrawn |= bit;
+	/* The rest is judged anew, and so is whether it is ready. */
+	next->hold = VERDICT_CONTINUE;
+	next->ready = false;
+	plan_close_gate(next);
+	return PLAN_CHANGED;
+}
+
+/* What is told of a gate: that it is waited for, that it stays shut, that it is open. */
+static unsigned gate_face(const struct plan *plan)
+{
+	if (plan->gate == PLAN_GATE_CLOSED || plan->gate == PLAN_GATE_OPEN)
+		return plan->gate;
+	return plan->gate_denied ? PLAN_GATE_DENIED : PLAN_GATE_WAITS;
+}
+
+static bool is_visible(const struct plan *plan, const struct plan *next)
+{
+	return next->state != plan->state || next->stage != plan->stage ||
+	       next->entered != plan->entered || next->weight_ppm != plan->weight_ppm ||
+	       next->methods != plan->methods || next->hold != plan->hold ||
+	       next->withdrawn != plan->withdrawn || next->drain_ppm != plan->drain_ppm ||
+	       (next->clean_up_due && !plan->clean_up_due) ||
+	       (gate_face(next) != gate_face(plan) && next->gate != PLAN_GATE_CLOSED);
+}
+
+static void describe(struct transition *transition, const struct plan *plan,
+    const struct plan *next, const struct plan_event *event)
+{
+	*transition = (struct transition) {
+		.cause = event->kind,
+		.from = plan->state,
+		.to = next->state,
+		.stage_from = plan->stage,
+		.stage_to = next->stage,
+		.weight_from_ppm = plan->weight_ppm,
+		.weight_to_ppm = next->weight_ppm,
+		.hold = next->hold,
+		.pause = next->pause,
+		.gate = next->gate,
+		.overdue = event->kind == PLAN_EVENT_CLOCK && next->state == PLAN_PAUSED &&
+			   plan->state != PLAN_PAUSED,
+		.clean_up_due = next->clean_up_due && !plan->clean_up_due,
+	};
+	if (event->kind == PLAN_EVENT_WITHDRAW && event->path != NULL)
+		snprintf(transition->path, sizeof(transition->path), "%s", event->path);
+	if (event->verdict != NULL)
+		transition->verdict = *event->verdict;
 	snprintf(transition->who, sizeof(transition->who), "%s",
 	    event->who != NULL ? event->who : "guard");
-	if (event->kind != PLAN_EVENT_VERDICT) {
-		snprintf(transition->why, sizeof(transition->why), "%s", why);
-		return;
-	}
-	verdict_reason_text(event->verdict, text, sizeof(text));
-	if (plan->hold != VERDICT_CONTINUE && next->hold == VERDICT_CONTINUE &&
-	    next->state == plan->state)
-		snprintf(transition->why, sizeof(transition->why),
-		    "what made it hold (%s) is over: %s", verdict_name(plan->hold), text);
-	else
-		snprintf(transition->why, sizeof(transition->why), "%s", text);
+	plan_explain(plan, next, event, transition->why, sizeof(transition->why));
+}
+
+/* By the diagram, and a latch holds: down only, but for a resume and a new release. */
+static bool is_legal(
+    const struct plan *plan, const struct plan *next, enum plan_event_kind cause, bool visible)
+{
+	bool clears = cause == PLAN_EVENT_START || cause == PLAN_EVENT_RESUME;
+
+	if (visible && (followers[plan->state] & TO(next->state)) == 0)
+		return false;
+	if ((next->state == PLAN_ROLLED_BACK || next->state == PLAN_WAITING) &&
+	    next->weight_ppm != 0)
+		return false;
+	return clears || !plan_is_latched(plan) ||
+	       (plan_is_latched(next) && next->weight_ppm <= plan->weight_ppm);
 }
 
 /* The one place where a plan's state is written. */
-static enum plan_answer move(struct plan *plan, const struct plan *next,
+static enum plan_answer move(struct plan *plan, struct plan *next,
     const struct plan_event *event, struct transition *transition)
 {
-	bool visible = next->state != plan->state || next->stage != plan->stage ||
-		       next->entered != plan->entered || next->weight_ppm != plan->weight_ppm ||
-		       next->hold != plan->hold;
-	bool legal = !visible || (followers[plan->state] & TO(next->state)) != 0;
+	bool visible, legal;
 
+	if (next->weight_ppm < PPM) {
+		next->full_wall_s = 0;
+		next->clean_up_due = false;
+	} else if (plan->weight_ppm < PPM || plan->full_wall_s == 0) {
+		next->full_wall_s = event->clock.wall_s;
+	}
+	visible = is_visible(plan, next);
+	legal = is_legal(plan, next, event->kind, visible);
 	assert(legal);
 	(void)legal;
-	assert(next->state != PLAN_ROLLED_BACK || next->weight_ppm == 0);
-	if (visible) {
-		*transition = (struct transition) {
-			.cause = event->kind,
-			.from = plan->state,
-			.to = next->state,
-			.stage_from = plan->stage,
-			.stage_to = next->stage,
-			.weight_from_ppm = plan->weight_ppm,
-			.weight_to_ppm = next->weight_ppm,
-			.hold = next->hold,
-		};
-		if (event->verdict != NULL)
-			transition->verdict = *event->verdict;
-		explain(next, plan, event, transition);
-	}
+	if (visible)
+		describe(transition, plan, next, event);
 	*plan = *next;
 	return visible ? PLAN_CHANGED : PLAN_UNCHANGED;
+}
+
+static void pass_time(struct plan *plan, uint64_t now_us)
+{
+	uint64_t passed_us = now_us > plan->last_us ? now_us - plan->last_us : 0;
+
+	if (plan->state == PLAN_NONE)
+		return;
+	plan->last_us = now_us;
+	plan->age_us += passed_us;
+	if (plan->state == PLAN_RUNNING || plan->state == PLAN_BAKING)
+		plan->under_way_us += passed_us;
 }
 
 enum plan_answer plan_apply(struct plan *plan, const struct plan_event *event,
     struct transition *transition, struct error *err)
 {
-	struct plan next = *plan;
 	enum plan_answer answer = PLAN_CHANGED;
+	struct plan next;
 
+	pass_time(plan, event->clock.now_us);
+	next = *plan;
 	switch (event->kind) {
 	case PLAN_EVENT_START:
-		next = (struct plan) { .spec = *event->spec, .entered = plan->entered };
-		begin(&next);
-		break;
+	case PLAN_EVENT_UNREADABLE: on_start(&next, event); break;
 	case PLAN_EVENT_VERDICT: answer = on_verdict(&next, event); break;
-	case PLAN_EVENT_PROMOTE: answer = on_promote(&next, err); break;
-	case PLAN_EVENT_ROLL_BACK: answer = on_roll_back(&next, err); break;
-	case PLAN_EVENT_PAUSE: answer = on_pause(&next, err); break;
-	case PLAN_EVENT_RESUME: answer = on_resume(&next, err); break;
-	case PLAN_EVENT_RELOAD: answer = on_reload(&next, event->spec); break;
-	case PLAN_EVENTS: break;
+	case PLAN_EVENT_PROMOTE:
+	case PLAN_EVENT_ROLL_BACK:
+	case PLAN_EVENT_PAUSE:
+	case PLAN_EVENT_RESUME:
+	case PLAN_EVENT_SET_WEIGHT: answer = plan_order(&next, event, err); break;
+	case PLAN_EVENT_RELOAD: answer = on_reload(&next, event); break;
+	case PLAN_EVENT_RESTORE: answer = on_restore(&next, event); break;
+	case PLAN_EVENT_CLOCK: answer = on_clock(&next, &event->clock); break;
+	case PLAN_EVENT_GATE: answer = on_gate(&next, event, err); break;
+	case PLAN_EVENT_DRILL: answer = on_drill(&next, &event->clock, err); break;
+	case PLAN_EVENT_WITHDRAW: answer = on_withdraw(&next, event, err); break;
+	case PLAN_EVENTS: return PLAN_UNCHANGED;
 	}
 	if (answer != PLAN_CHANGED)
 		return answer;

@@ -21,11 +21,36 @@ static const char *const reason_names[VERDICT_REASONS] = {
 	[REASON_COMPLETE] = "complete",
 	[REASON_PROVEN] = "proven",
 	[REASON_SUSPECT] = "suspect",
+	[REASON_SUSPECT_PATH] = "suspect_path",
+	[REASON_SAMPLE_RATIO] = "sample_ratio",
 	[REASON_SHARED] = "shared",
+	[REASON_SHARED_LATENCY] = "shared_latency",
 	[REASON_WORSE] = "worse",
+	[REASON_SLOWER] = "slower",
+	[REASON_OVER_LATENCY_BUDGET] = "over_latency_budget",
+	[REASON_PATH_WORSE] = "path_worse",
+	[REASON_PATH_SLOWER] = "path_slower",
 	[REASON_OVER_BUDGET] = "over_budget",
 	[REASON_BURNS_FAST] = "burns_fast",
 	[REASON_BURNS_STEADILY] = "burns_steadily",
+	[REASON_LATENCY_BURNS_FAST] = "latency_burns_fast",
+	[REASON_LATENCY_BURNS_STEADILY] = "latency_burns_steadily",
+};
+
+static const char *const kind_names[EVIDENCE_KINDS + 1] = {
+	[EVIDENCE_ERRORS] = "errors",
+	[EVIDENCE_PATH_ERRORS] = "path_errors",
+	[EVIDENCE_LATENCY] = "latency",
+	[EVIDENCE_PATH_LATENCY] = "path_latency",
+	[EVIDENCE_LATENCY_BUDGET] = "latency_budget",
+	[EVIDENCE_KINDS] = "none",
+};
+
+static const char *const threshold_names[LATENCY_THRESHOLDS] = {
+	[THRESHOLD_Q50] = "q50",
+	[THRESHOLD_Q90] = "q90",
+	[THRESHOLD_Q99] = "q99",
+	[THRESHOLD_FAR] = "far",
 };
 
 const char *verdict_name(enum verdict_action action)
@@ -36,6 +61,17 @@ const char *verdict_name(enum verdict_action action)
 const char *verdict_reason_name(enum verdict_reason reason)
 {
 	return (unsigned)reason < VERDICT_REASONS ? reason_names[reason] : "unknown";
+}
+
+const char *evidence_kind_name(enum evidence_kind kind)
+{
+	return (unsigned)kind <= EVIDENCE_KINDS ? kind_names[kind] : "unknown";
+}
+
+const char *latency_threshold_name(enum latency_threshold threshold)
+{
+	return (unsigned)threshold < LATENCY_THRESHOLDS ? threshold_names[threshold]
+							: "unknown";
 }
 
 /* The text as far as it has been written. */
@@ -109,21 +145,111 @@ static void say_chance(struct text *text, const struct verdict *verdict)
 	say_share(text, fmax(1e-8, fmin(1, exp(-verdict->ln_e))));
 }
 
-static void say_burns(struct text *text, const struct verdict *verdict, const char *narrow,
-    const char *wide, double limit)
+static void say_burns(struct text *text, const struct verdict *verdict, const char *budget,
+    const char *narrow, const char *wide, double limit)
 {
 	say(text,
-	    "canary burns its error budget at %.1f times the sustainable rate over %s and %.1f "
+	    "canary burns its %s budget at %.1f times the sustainable rate over %s and %.1f "
 	    "over %s (limit %.1f), legacy at %.1f and %.1f",
-	    verdict->burn_short[ARM_CANARY], narrow, verdict->burn_long[ARM_CANARY], wide,
-	    limit, verdict->burn_short[ARM_LEGACY], verdict->burn_long[ARM_LEGACY]);
+	    budget, verdict->burn_short[ARM_CANARY], narrow, verdict->burn_long[ARM_CANARY],
+	    wide, limit, verdict->burn_short[ARM_LEGACY], verdict->burn_long[ARM_LEGACY]);
+}
+
+static void say_path(struct text *text, const struct verdict *verdict)
+{
+	if (verdict->path_name[0] != '\0')
+		say(text, "path class %.*s", PATH_CLASS_NAME_MAX, verdict->path_name);
+	else
+		say(text, "path class %u", verdict->accuser.path_class);
+}
+
+static void say_threshold(struct text *text, const struct verdict *verdict)
+{
+	enum latency_threshold threshold = verdict->accuser.threshold;
+	uint32_t us =
+	    (unsigned)threshold < LATENCY_THRESHOLDS ? verdict->threshold_us[threshold] : 0;
+
+	if (threshold == THRESHOLD_FAR)
+		say(text, "twice legacy's q99");
+	else
+		say(text, "legacy's %s", latency_threshold_name(threshold));
+	if (us == 0)
+		return;
+	say(text, " (%.4g ms", us / 1e3);
+	if (verdict->handicap > 0)
+		say(text, ", for the canary %.4g ms", us * verdict->handicap / 1e3);
+	say(text, ")");
+}
+
+/* What share of an arm's requests was slow, and of how many; the canary was named. */
+static void say_slow(struct text *text, enum arm arm, const struct arm_counts *counts)
+{
+	if (counts->n <= 0) {
+		say(text, "%s had no requests", arm_name(arm));
+		return;
+	}
+	if (arm != ARM_CANARY)
+		say(text, "%s ", arm_name(arm));
+	say_share(text, counts->bad / counts->n);
+	say(text, " of %.0f requests", counts->n);
+}
+
+/* "canary slower: 34% of 1210 requests past legacy's q90, legacy 9.8% of ..." */
+static void say_slower(struct text *text, const struct verdict *verdict)
+{
+	const struct accuser *accuser = &verdict->accuser;
+
+	say(text, "canary slower%s: ", accuser->in_stage ? "" : " in the last minute");
+	say_slow(text, ARM_CANARY, &accuser->arms[ARM_CANARY]);
+	say(text, " past ");
+	if (accuser->kind == EVIDENCE_LATENCY_BUDGET)
+		say(text, "the latency budget's threshold");
+	else
+		say_threshold(text, verdict);
+	say(text, ", ");
+	say_slow(text, ARM_LEGACY, &accuser->arms[ARM_LEGACY]);
+	if (accuser->kind == EVIDENCE_LATENCY_BUDGET)
+		say(text, ", each user's once; the budget is %.4g%%",
+		    100 * verdict->latency_budget);
+}
+
+/* The part of the evidence that speaks loudest, by its own counts. */
+static void say_accuser(struct text *text, const struct verdict *verdict)
+{
+	const struct accuser *accuser = &verdict->accuser;
+
+	switch (accuser->kind) {
+	case EVIDENCE_LATENCY:
+	case EVIDENCE_LATENCY_BUDGET: say_slower(text, verdict); return;
+	case EVIDENCE_PATH_LATENCY:
+		say_path(text, verdict);
+		say(text, ": ");
+		say_slower(text, verdict);
+		return;
+	case EVIDENCE_PATH_ERRORS:
+		say_path(text, verdict);
+		say(text, "%s: ", accuser->in_stage ? "" : ", in the last minute, about");
+		say_arm(text, ARM_CANARY, &accuser->arms[ARM_CANARY]);
+		say(text, ", ");
+		say_arm(text, ARM_LEGACY, &accuser->arms[ARM_LEGACY]);
+		return;
+	default: say_arms(text, verdict);
+	}
 }
 
 static void say_rollback(struct text *text, const struct verdict *verdict)
 {
 	switch (verdict->reason) {
-	case REASON_BURNS_FAST: say_burns(text, verdict, "5 min", "1 h", 14.4); return;
-	case REASON_BURNS_STEADILY: say_burns(text, verdict, "30 min", "6 h", 6); return;
+	case REASON_BURNS_FAST: say_burns(text, verdict, "error", "5 min", "1 h", 14.4); return;
+	case REASON_BURNS_STEADILY:
+		say_burns(text, verdict, "error", "30 min", "6 h", 6);
+		return;
+	case REASON_LATENCY_BURNS_FAST:
+		say_burns(text, verdict, "latency", "5 min", "1 h", 14.4);
+		return;
+	case REASON_LATENCY_BURNS_STEADILY:
+		say_burns(text, verdict, "latency", "30 min", "6 h", 6);
+		return;
 	case REASON_OVER_BUDGET:
 		say_arms(text, verdict);
 		say(text,
@@ -133,10 +259,33 @@ static void say_rollback(struct text *text, const struct verdict *verdict)
 		say_chance(text, verdict);
 		return;
 	default:
-		say_arms(text, verdict);
+		say_accuser(text, verdict);
 		say(text, ": a healthy canary");
 		say_chance(text, verdict);
 	}
+}
+
+static void say_suspect(struct text *text, const struct verdict *verdict)
+{
+	const double *units = verdict->units;
+
+	if (verdict->reason == REASON_SAMPLE_RATIO) {
+		say(text,
+		    "assignment does not match the weight: of %.0f users first seen, canary "
+		    "had %.0f where %.0f were due; something in front caches or re-routes, "
+		    "and no comparison holds; the weight is frozen",
+		    units[ARM_CANARY] + units[ARM_LEGACY], units[ARM_CANARY],
+		    verdict->units_expected);
+		return;
+	}
+	say_accuser(text, verdict);
+	say(text, ": a healthy canary");
+	say_chance(text, verdict);
+	if (verdict->reason == REASON_SUSPECT_PATH)
+		say(text, "; that path class will be withdrawn once its own evidence "
+			  "suffices, the weight is frozen until then");
+	else
+		say(text, "; the weight is frozen until more is known");
 }
 
 static double failed_share(const struct arm_counts *counts)
@@ -146,13 +295,18 @@ static double failed_share(const struct arm_counts *counts)
 
 static void say_shared(struct text *text, const struct verdict *verdict)
 {
+	bool latency = verdict->reason == REASON_SHARED_LATENCY;
+
 	say(text,
-	    "both arms together burn the error budget at %.1f times the sustainable rate over "
-	    "1 min and %.1f over 5 min (limit 14.4); in the last minute canary failed ",
-	    verdict->pooled_burn_60_s, verdict->pooled_burn_5_min);
-	say_share(text, failed_share(&verdict->minute[ARM_CANARY]));
+	    "both arms together burn the %s budget at %.1f times the sustainable rate over "
+	    "1 min and %.1f over 5 min (limit 14.4); in the last minute canary %s ",
+	    latency ? "latency" : "error", verdict->pooled_burn_60_s,
+	    verdict->pooled_burn_5_min, latency ? "was slow for" : "failed");
+	say_share(text, latency ? verdict->slow_share[ARM_CANARY]
+				: failed_share(&verdict->minute[ARM_CANARY]));
 	say(text, " of requests, legacy ");
-	say_share(text, failed_share(&verdict->minute[ARM_LEGACY]));
+	say_share(text, latency ? verdict->slow_share[ARM_LEGACY]
+				: failed_share(&verdict->minute[ARM_LEGACY]));
 	say(text, ": the canary is not to blame; the weight is frozen");
 }
 
@@ -197,12 +351,7 @@ void verdict_reason_text(const struct verdict *verdict, char *data, size_t size)
 	switch (verdict->action) {
 	case VERDICT_ROLL_BACK: say_rollback(&text, verdict); break;
 	case VERDICT_HOLD_SHARED: say_shared(&text, verdict); break;
-	case VERDICT_HOLD_SUSPECT:
-		say_arms(&text, verdict);
-		say(&text, ": a healthy canary");
-		say_chance(&text, verdict);
-		say(&text, "; the weight is frozen until more is known");
-		break;
+	case VERDICT_HOLD_SUSPECT: say_suspect(&text, verdict); break;
 	default: say_progress(&text, verdict);
 	}
 }

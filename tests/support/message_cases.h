@@ -191,7 +191,7 @@ static inline struct config *case_load(const struct message_case *c, bool of_rou
 
 	assert_non_null(out);
 	fprintf(
-	    out, "[upstream a]\nserver = 127.0.0.1:80\n[listen l]\naddress = 127.0.0.1:80\n");
+	    out, "[upstream a]\nserver = 10.0.0.1:80\n[listen l]\naddress = 127.0.0.1:80\n");
 	if (of_route)
 		fprintf(out, "[route shop]\n");
 	for (size_t i = 0; i < c->n; i++) {

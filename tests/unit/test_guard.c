@@ -20,7 +20,7 @@ static struct guard guard_with_budget(double budget)
 }
 
 static struct verdict observe(struct guard *guard, double w, double dt_s,
-    struct arm_counts legacy, struct arm_counts canary)
+    struct evidence_counts legacy, struct evidence_counts canary)
 {
 	struct guard_tick tick = { .dt_s = dt_s, .n_entries = 1 };
 
@@ -30,7 +30,7 @@ static struct verdict observe(struct guard *guard, double w, double dt_s,
 }
 
 static struct verdict observe_times(struct guard *guard, unsigned times, double w,
-    struct arm_counts legacy, struct arm_counts canary)
+    struct evidence_counts legacy, struct evidence_counts canary)
 {
 	struct verdict verdict = { .action = VERDICT_CONTINUE };
 
@@ -39,9 +39,15 @@ static struct verdict observe_times(struct guard *guard, unsigned times, double 
 	return verdict;
 }
 
-static struct arm_counts of(double n, double bad)
+static uint32_t whole(double count)
 {
-	return (struct arm_counts) { .n = n, .bad = bad, .failed = bad };
+	return (uint32_t)fmin(UINT32_MAX, round(count));
+}
+
+static struct evidence_counts of(double n, double bad)
+{
+	return (
+	    struct evidence_counts) { .n = whole(n), .bad = whole(bad), .failed = whole(bad) };
 }
 
 static void a_canary_that_fails_everything_is_rolled_back_at_its_third_failure(void **state)
@@ -110,9 +116,9 @@ static void a_shared_outage_is_not_over_when_every_user_has_met_it(void **state)
 	observe_times(&guard, 10, .25, of(750, 0), of(250, 0));
 	observe(&guard, .25, 1, of(750, 75), of(250, 25));
 	/* From here on they fail again, but none for the first time. */
-	verdict =
-	    observe_times(&guard, 600, .25, (struct arm_counts) { .n = 750, .failed = 225 },
-		(struct arm_counts) { .n = 250, .failed = 75 });
+	verdict = observe_times(&guard, 600, .25,
+	    (struct evidence_counts) { .n = 750, .failed = 225 },
+	    (struct evidence_counts) { .n = 250, .failed = 75 });
 	assert_int_equal(verdict.action, VERDICT_HOLD_SHARED);
 }
 
@@ -124,8 +130,8 @@ static void a_handful_of_broken_users_is_no_outage(void **state)
 	(void)state;
 	observe(&guard, .25, 1, of(750, 2), of(250, 1));
 	verdict =
-	    observe_times(&guard, 600, .25, (struct arm_counts) { .n = 750, .failed = 15 },
-		(struct arm_counts) { .n = 250, .failed = 5 });
+	    observe_times(&guard, 600, .25, (struct evidence_counts) { .n = 750, .failed = 15 },
+		(struct evidence_counts) { .n = 250, .failed = 5 });
 	assert_int_equal(verdict.action, VERDICT_ADVANCE);
 }
 
@@ -137,8 +143,9 @@ static void the_absolute_guard_catches_what_crept_in_too_slowly_to_compare(void 
 	(void)state;
 	/* All bets long lost: the comparison cannot see a canary at 20 times its budget. */
 	for (size_t i = 0; i < ERROR_BETS; i++)
-		guard.errors.capital[i] = 0;
-	guard.errors.left_time = guard.errors.left_stage = 0;
+		guard.route.errors.two_sample.capital[i] = 0;
+	guard.route.errors.two_sample.left_time = 0;
+	guard.route.errors.two_sample.left_stage = 0;
 	verdict = observe_times(&guard, 60, .5, of(1000, 0), of(1000, 20));
 	assert_true(verdict.ln_e < 0);
 	assert_int_equal(verdict.action, VERDICT_ROLL_BACK);
@@ -152,8 +159,9 @@ static void the_absolute_guard_catches_a_slower_burn_over_hours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ERROR_BETS; i++)
-		guard.errors.capital[i] = 0;
-	guard.errors.left_time = guard.errors.left_stage = 0;
+		guard.route.errors.two_sample.capital[i] = 0;
+	guard.route.errors.two_sample.left_time = 0;
+	guard.route.errors.two_sample.left_stage = 0;
 	verdict = observe_times(&guard, 60, .5, of(1000, 0), of(1000, 8));
 	assert_int_equal(verdict.action, VERDICT_ROLL_BACK);
 	assert_int_equal(verdict.reason, REASON_BURNS_STEADILY);
@@ -165,8 +173,9 @@ static void nothing_is_decided_on_nine_failures_of_the_budget(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ERROR_BETS; i++)
-		guard.errors.capital[i] = 0;
-	guard.errors.left_time = guard.errors.left_stage = 0;
+		guard.route.errors.two_sample.capital[i] = 0;
+	guard.route.errors.two_sample.left_time = 0;
+	guard.route.errors.two_sample.left_stage = 0;
 	assert_int_equal(
 	    observe(&guard, .5, 1, of(100, 0), of(100, 9)).action, VERDICT_CONTINUE);
 }
@@ -197,8 +206,41 @@ static void a_late_outcome_is_judged_under_the_weight_it_was_assigned_under(void
 	observe(&then, .01, 1, of(0, 0), of(1, 1));
 	/* The same bet, but for what a second's stake is worth. */
 	assert_true(fabs(guard_ln_e(&now) - guard_ln_e(&then)) < 1e-3);
-	assert_true(now.totals[ARM_CANARY].n == 0);
+	assert_true(now.route.stage[ARM_CANARY].counts.n == 0);
 	assert_true(now.distinct_failures == 1);
+}
+
+static void a_late_failure_does_not_speak_against_going_on(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	struct guard_tick tick = { .dt_s = 1, .n_entries = 2 };
+
+	(void)state;
+	guard_set_stage(&guard, &(struct guard_stage) { .hold_s = 60, .p_max = .01 });
+	tick.entries[0] = (struct guard_entry) { .weight = .5,
+		.arms = { [ARM_LEGACY] = of(100, 0), [ARM_CANARY] = of(100, 0) } };
+	tick.entries[1] = (struct guard_entry) { .weight = .1,
+		.arms = { [ARM_LEGACY] = of(0, 0), [ARM_CANARY] = of(100, 1) } };
+	guard_tick(&guard, &tick);
+	tick.n_entries = 1;
+	assert_true(guard_tick(&guard, &tick).promotion_ln_e > 1);
+}
+
+static void slow_requests_do_not_make_up_for_a_third_failure(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	struct guard_tick tick = { .dt_s = 1, .n_entries = 1 };
+	struct verdict verdict;
+
+	(void)state;
+	/* Two failures carry E; three slow requests are material, and prove next to nothing. */
+	tick.entries[0] = (struct guard_entry) { .weight = .0001,
+		.has_latency = true,
+		.arms = { [ARM_LEGACY] = { .n = 9999 },
+		    [ARM_CANARY] = { .n = 5, .bad = 2, .failed = 2, .slow = { 3 } } } };
+	verdict = guard_tick(&guard, &tick);
+	assert_true(verdict.ln_e > log(100));
+	assert_int_equal(verdict.action, VERDICT_HOLD_SUSPECT);
 }
 
 static void a_raise_lets_a_canary_that_breaks_late_be_found_sooner(void **state)
@@ -314,6 +356,79 @@ static void no_counts_whatever_make_the_evidence_undefined(void **state)
 	}
 }
 
+static struct verdict arrive(struct guard *guard, double w, uint32_t legacy, uint32_t canary)
+{
+	struct guard_tick tick = { .dt_s = 1, .n_entries = 1 };
+
+	tick.entries[0] = (struct guard_entry) { .weight = w,
+		.arms = { [ARM_LEGACY] = { .n = 1000, .units = legacy },
+		    [ARM_CANARY] = { .n = 1000, .units = canary } } };
+	return guard_tick(guard, &tick);
+}
+
+static void users_who_do_not_arrive_by_the_weight_freeze_it(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	struct verdict verdict = arrive(&guard, .1, 8800, 1200);
+	char text[VERDICT_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(verdict.action, VERDICT_HOLD_SUSPECT);
+	assert_int_equal(verdict.reason, REASON_SAMPLE_RATIO);
+	verdict_reason_text(&verdict, text, sizeof(text));
+	assert_non_null(
+	    strstr(text, "of 10000 users first seen, canary had 1200 where 1000 were due"));
+	/* Bad enough is bad enough, all the same. */
+	assert_int_equal(
+	    observe(&guard, .1, 0, of(0, 0), of(20, 20)).action, VERDICT_ROLL_BACK);
+}
+
+static void requests_out_of_proportion_freeze_nothing(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(arrive(&guard, .1, 9000, 1000).reason, REASON_HOLD_TIME);
+}
+
+static void at_full_weight_there_is_no_ratio_to_hold(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+
+	(void)state;
+	assert_int_equal(arrive(&guard, 1, 500, 100000).reason, REASON_HOLD_TIME);
+}
+
+static void above_ninety_percent_an_outage_of_both_is_not_the_canarys(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	struct verdict verdict = { .action = VERDICT_CONTINUE };
+
+	(void)state;
+	observe_times(&guard, 600, .95, of(50, 0), of(950, 0));
+	for (int i = 0; i < 600; i++) {
+		/* By chance the canary's share is a little larger. */
+		verdict = observe(&guard, .95, 1, of(50, 15), of(950, 304));
+		assert_int_not_equal(verdict.action, VERDICT_ROLL_BACK);
+	}
+	assert_int_equal(verdict.action, VERDICT_HOLD_SHARED);
+}
+
+static void what_legacy_did_long_ago_excuses_nothing_at_full_weight(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	struct verdict verdict;
+
+	(void)state;
+	observe_times(&guard, 60, .5, of(500, 50), of(500, 50));
+	guard_begin_stage(&guard, &guard.stage, true);
+	observe_times(&guard, 600, 1, of(0, 0), of(1000, 0));
+	verdict = observe_times(&guard, 5, 1, of(0, 0), of(1000, 300));
+	assert_int_equal(verdict.action, VERDICT_ROLL_BACK);
+	assert_int_equal(verdict.reason, REASON_OVER_BUDGET);
+}
+
 static void a_verdict_explains_itself_with_its_figures(void **state)
 {
 	struct guard guard = guard_with_budget(.001);
@@ -330,38 +445,67 @@ static void a_verdict_explains_itself_with_its_figures(void **state)
 	    text);
 }
 
+static struct verdict large_verdict(void)
+{
+	struct arm_counts big = { 1e18, 9.9e17, 9.9e17 };
+	struct verdict verdict = {
+		.ln_e = 690,
+		.accuser = { .path_class = 64, .arms = { big, big } },
+		.alpha = .01,
+		.budget = .001,
+		.latency_budget = .123456789,
+		.material = true,
+		.stage = { big, big },
+		.minute = { big, big },
+		.burn_short = { 1e6, 1e6 },
+		.burn_long = { 1e6, 1e6 },
+		.pooled_burn_60_s = 1e6,
+		.pooled_burn_5_min = 1e6,
+		.slow_share = { .123456789, .123456789 },
+		.units = { 1e18, 1e18 },
+		.units_expected = 1e18,
+		.stage_age_s = 1e9,
+		.hold_s = 1e9,
+		.min_requests = 1e9,
+		.p_max = .01,
+		.handicap = 1.0123456789,
+	};
+
+	memset(verdict.path_name, 'x', sizeof(verdict.path_name) - 1);
+	for (int i = 0; i < LATENCY_THRESHOLDS; i++)
+		verdict.threshold_us[i] = 4294967295;
+	return verdict;
+}
+
 static void every_reason_fits_its_text_however_large_the_figures(void **state)
 {
-	(void)state;
-	for (int reason = 0; reason < VERDICT_REASONS; reason++) {
-		for (int action = 0; action < VERDICTS; action++) {
-			struct arm_counts big = of(1e18, 9.9e17);
-			struct verdict verdict = {
-				.action = (enum verdict_action)action,
-				.reason = (enum verdict_reason)reason,
-				.ln_e = 690,
-				.alpha = .01,
-				.budget = .001,
-				.material = true,
-				.stage = { big, big },
-				.minute = { big, big },
-				.burn_short = { 1e6, 1e6 },
-				.burn_long = { 1e6, 1e6 },
-				.pooled_burn_60_s = 1e6,
-				.pooled_burn_5_min = 1e6,
-				.stage_age_s = 1e9,
-				.hold_s = 1e9,
-				.min_requests = 1e9,
-				.p_max = .01,
-			};
-			char text[VERDICT_TEXT_SIZE], little[8];
+	const int combinations = VERDICT_REASONS * VERDICTS * (EVIDENCE_KINDS + 1);
 
-			verdict_reason_text(&verdict, text, sizeof(text));
-			assert_in_range(strlen(text), 10, sizeof(text) - 2);
-			verdict_reason_text(&verdict, little, sizeof(little));
-			assert_int_equal(strlen(little), sizeof(little) - 1);
-		}
+	(void)state;
+	for (int i = 0; i < combinations; i++) {
+		struct verdict verdict = large_verdict();
+		char text[VERDICT_TEXT_SIZE], little[8];
+
+		verdict.reason = (enum verdict_reason)(i % VERDICT_REASONS);
+		verdict.action = (enum verdict_action)(i / VERDICT_REASONS % VERDICTS);
+		verdict.accuser.kind = (enum evidence_kind)(i / VERDICT_REASONS / VERDICTS);
+		verdict.accuser.threshold = (enum latency_threshold)(i % LATENCY_THRESHOLDS);
+		verdict_reason_text(&verdict, text, sizeof(text));
+		assert_in_range(strlen(text), 10, sizeof(text) - 2);
+		verdict_reason_text(&verdict, little, sizeof(little));
+		assert_int_equal(strlen(little), sizeof(little) - 1);
 	}
+}
+
+static void every_reason_and_form_of_evidence_has_a_name(void **state)
+{
+	(void)state;
+	for (int reason = 0; reason < VERDICT_REASONS; reason++)
+		assert_non_null(verdict_reason_name((enum verdict_reason)reason));
+	for (int kind = 0; kind <= EVIDENCE_KINDS; kind++)
+		assert_non_null(evidence_kind_name((enum evidence_kind)kind));
+	assert_string_equal(verdict_reason_name(REASON_SAMPLE_RATIO), "sample_ratio");
+	assert_string_equal(evidence_kind_name(EVIDENCE_KINDS), "none");
 }
 
 int main(void)
@@ -381,6 +525,8 @@ int main(void)
 		cmocka_unit_test(a_certain_but_tiny_difference_does_not_matter_and_says_so),
 		cmocka_unit_test(
 		    a_late_outcome_is_judged_under_the_weight_it_was_assigned_under),
+		cmocka_unit_test(a_late_failure_does_not_speak_against_going_on),
+		cmocka_unit_test(slow_requests_do_not_make_up_for_a_third_failure),
 		cmocka_unit_test(a_raise_lets_a_canary_that_breaks_late_be_found_sooner),
 		cmocka_unit_test(the_evidence_begins_anew_after_a_day),
 		cmocka_unit_test(beyond_ninety_percent_the_canary_is_judged_by_its_budget),
@@ -389,6 +535,12 @@ int main(void)
 		cmocka_unit_test(a_fixed_weight_never_advances_but_is_guarded_all_the_same),
 		cmocka_unit_test(a_weight_of_zero_leaves_nothing_to_judge),
 		cmocka_unit_test(no_counts_whatever_make_the_evidence_undefined),
+		cmocka_unit_test(users_who_do_not_arrive_by_the_weight_freeze_it),
+		cmocka_unit_test(requests_out_of_proportion_freeze_nothing),
+		cmocka_unit_test(at_full_weight_there_is_no_ratio_to_hold),
+		cmocka_unit_test(above_ninety_percent_an_outage_of_both_is_not_the_canarys),
+		cmocka_unit_test(what_legacy_did_long_ago_excuses_nothing_at_full_weight),
+		cmocka_unit_test(every_reason_and_form_of_evidence_has_a_name),
 		cmocka_unit_test(a_verdict_explains_itself_with_its_figures),
 		cmocka_unit_test(every_reason_fits_its_text_however_large_the_figures),
 	};

@@ -1,9 +1,6 @@
 /*
  * The test vectors of the rollback policy, tests/data/policy/golden.tsv. What is
  * expected comes from the file; what goes in is prose there, and so stands here, by id.
- *
- * Not among the cases: G11, G12 (latency bets), G16 (sample ratio). Those
- * forms of evidence are not part of the guard, whose E keeps their share at M = 1.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -181,12 +178,76 @@ static void promotion_matches_the_golden_rows(void **state)
 	}
 }
 
+/* At one threshold, with D = 1. */
+static const struct latency_case {
+	const char *id;
+	enum latency_threshold threshold;
+	unsigned ticks;
+	uint32_t slow[ARMS], good[ARMS];
+} latency_cases[] = {
+	{ "G11", THRESHOLD_Q99, 5, { 9, 3 }, { 891, 97 } },
+	{ "G12", THRESHOLD_Q50, 3, { 450, 65 }, { 450, 35 } },
+};
+
+static void latency_bets_match_the_golden_rows(void **state)
+{
+	static const double least_d[LATENCY_THRESHOLDS] = { 1, 1, 1, 1 };
+	const double w = .1;
+	struct latency_bets bets;
+	struct eprocess_bets errors;
+
+	(void)state;
+	latency_bets_init(&bets, w);
+	eprocess_error_bets(&errors, w);
+	for (size_t i = 0; i < sizeof(latency_cases) / sizeof(latency_cases[0]); i++) {
+		const struct latency_case *c = &latency_cases[i];
+		struct row row = row_of(c->id);
+		struct evidence_counts arms[ARMS] = { { .n = 0 } };
+		struct latency latency;
+		size_t checked = 0;
+
+		for (enum arm arm = 0; arm < ARMS; arm++) {
+			arms[arm].slow[c->threshold] = c->slow[arm];
+			arms[arm].good[c->threshold] = c->good[arm];
+		}
+		latency_init(&latency);
+		for (unsigned tick = 1; tick <= c->ticks; tick++) {
+			latency_pass(&latency, 1, 1);
+			latency_observe(&latency, &bets, &errors, arms, least_d);
+			check_tick(c->id, &row, "lnM", tick,
+			    eprocess_ln(&latency.thresholds[c->threshold]), &checked);
+		}
+		assert_int_equal(checked, row.n);
+	}
+}
+
+static void the_sample_ratio_matches_the_golden_row(void **state)
+{
+	struct row row = row_of("G16");
+	struct sample_ratio ratio;
+	size_t checked = 0;
+
+	(void)state;
+	sample_ratio_init(&ratio);
+	for (unsigned tick = 1; tick <= 2; tick++) {
+		sample_ratio_observe(&ratio, .1, 1200, 8800);
+		check_tick("G16", &row, "lnE", tick, sample_ratio_ln(&ratio), &checked);
+	}
+	assert_int_equal(checked, row.n);
+}
+
 /* The counters of one tick of a whole decision. */
 struct decision_run {
 	unsigned ticks;
-	struct arm_counts legacy;
-	struct arm_counts canary;
+	struct evidence_counts legacy;
+	struct evidence_counts canary;
 };
+
+/* Requests and failures, each of a unit of its own. */
+#define COUNTS(requests, failures)                                                             \
+	{                                                                                      \
+		.n = (requests), .bad = (failures), .failed = (failures)                       \
+	}
 
 static const struct decision_case {
 	const char *id;
@@ -194,11 +255,11 @@ static const struct decision_case {
 	double p_max;
 	struct decision_run runs[MAX_RUNS];
 } decision_cases[] = {
-	{ "R1", .01, .05, { { 3, { 1980, 0, 0 }, { 20, 1, 1 } } } },
+	{ "R1", .01, .05, { { 3, COUNTS(1980, 0), COUNTS(20, 1) } } },
 	{ "R2", .1, .05,
-	    { { 60, { 90, 0, 0 }, { 10, 0, 0 } }, { 20, { 90, 27, 27 }, { 10, 3, 3 } } } },
-	{ "R3", .25, .01, { { 60, { 30, 0, 0 }, { 10, 0, 0 } } } },
-	{ "R4", .5, .05, { { 3, { 1e6, 2, 2 }, { 1e6, 30, 30 } } } },
+	    { { 60, COUNTS(90, 0), COUNTS(10, 0) }, { 20, COUNTS(90, 27), COUNTS(10, 3) } } },
+	{ "R3", .25, .01, { { 60, COUNTS(30, 0), COUNTS(10, 0) } } },
+	{ "R4", .5, .05, { { 3, COUNTS(1000000, 2), COUNTS(1000000, 30) } } },
 };
 
 /* The file writes ROLLBACK where weir says ROLL_BACK. */
@@ -259,6 +320,8 @@ int main(void)
 		cmocka_unit_test(the_two_sample_e_process_matches_the_golden_rows),
 		cmocka_unit_test(the_one_sample_e_process_matches_the_golden_row),
 		cmocka_unit_test(promotion_matches_the_golden_rows),
+		cmocka_unit_test(latency_bets_match_the_golden_rows),
+		cmocka_unit_test(the_sample_ratio_matches_the_golden_row),
 		cmocka_unit_test(whole_decisions_match_the_golden_rows),
 	};
 

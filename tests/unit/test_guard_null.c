@@ -13,6 +13,7 @@
 #include "rollout/guard.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 static const double rounding = 1e-9;
 
@@ -160,6 +161,98 @@ static void e_is_not_expected_to_grow_over_a_whole_ladder(void **state)
 	assert_true(expected_e(&guard, 0) <= 1 + rounding);
 }
 
+/* What is expected of M_lat after so many more requests, each its own evaluation. */
+static double expected_latency(
+    const struct latency *before, unsigned requests, double w, const double slow[ARMS])
+{
+	static const double least_d[LATENCY_THRESHOLDS] = { 1, 1, 1, 1 };
+	struct latency_bets bets;
+	struct eprocess_bets errors;
+	double sum = 0;
+
+	if (requests == 0)
+		return latency_m(before);
+	latency_bets_init(&bets, w);
+	eprocess_error_bets(&errors, w);
+	for (unsigned i = 0; i < 4; i++) {
+		enum arm arm = i % 2 != 0 ? ARM_CANARY : ARM_LEGACY;
+		bool is_slow = i / 2 != 0;
+		struct evidence_counts arms[ARMS] = { { .n = 0 } };
+		struct latency after = *before;
+
+		for (size_t t = 0; t < LATENCY_THRESHOLDS; t++) {
+			arms[arm].slow[t] = is_slow;
+			arms[arm].good[t] = !is_slow;
+		}
+		latency_pass(&after, 3600, 3600);
+		latency_observe(&after, &bets, &errors, arms, least_d);
+		sum += (arm == ARM_CANARY ? w : 1 - w) * (is_slow ? slow[arm] : 1 - slow[arm]) *
+		       expected_latency(&after, requests - 1, w, slow);
+	}
+	return sum;
+}
+
+static void latency_capital_is_not_expected_to_grow_while_the_canary_is_no_slower(void **state)
+{
+	static const double shares[] = { 0, .001, .01, .1, .5, .9, 1 };
+	static const double weights[] = { .01, .1, .5, .95 };
+
+	(void)state;
+	/* Whatever share of legacy's is slow by now: the frozen quantile may be long off. */
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		for (size_t k = 0; k < sizeof(weights) / sizeof(weights[0]); k++) {
+			const double equal[ARMS] = { shares[i], shares[i] };
+			const double faster[ARMS] = { shares[i], shares[i] / 2 };
+			struct latency latency;
+
+			latency_init(&latency);
+			assert_true(
+			    expected_latency(&latency, 4, weights[k], equal) <= 1 + rounding);
+			assert_true(
+			    expected_latency(&latency, 4, weights[k], faster) <= 1 + rounding);
+		}
+	}
+}
+
+/* A path class and the route it is part of bet on the same failures: still one capital. */
+static double expected_with_path(const struct guard *before, unsigned steps)
+{
+	const double w = .2;
+	double sum = 0;
+
+	if (steps == 0)
+		return exp(guard_ln_e(before));
+	for (unsigned canary = 0; canary <= 2; canary++) {
+		struct guard after;
+		struct guard_path path = { .path_class = steps % 2, .n_entries = 1 };
+		struct guard_tick tick = {
+			.dt_s = 3600, .n_entries = 1, .paths = &path, .n_paths = 1
+		};
+
+		assert_true(guard_copy(&after, before, NULL));
+		path.entries[0] = (struct guard_entry) { .weight = w,
+			.arms = { [ARM_LEGACY] = { .n = 2, .bad = 2 - canary },
+			    [ARM_CANARY] = { .n = 2, .bad = canary } } };
+		tick.entries[0] = path.entries[0];
+		if (steps == 2)
+			guard_begin_stage(&after, &after.stage, true);
+		(void)guard_tick(&after, &tick);
+		sum += chance(2, canary, w) * expected_with_path(&after, steps - 1);
+		guard_done(&after);
+	}
+	return sum;
+}
+
+static void e_is_not_expected_to_grow_with_the_evidence_of_paths(void **state)
+{
+	struct guard guard;
+
+	(void)state;
+	guard_init(&guard, &(struct guard_params) { .alpha = .01, .budget = .01 },
+	    &(struct guard_stage) { .hold_s = 60 });
+	assert_close(expected_with_path(&guard, 5), 1, rounding);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +261,9 @@ int main(void)
 		cmocka_unit_test(
 		    capital_is_not_expected_to_grow_while_the_canary_is_within_its_limit),
 		cmocka_unit_test(e_is_not_expected_to_grow_over_a_whole_ladder),
+		cmocka_unit_test(
+		    latency_capital_is_not_expected_to_grow_while_the_canary_is_no_slower),
+		cmocka_unit_test(e_is_not_expected_to_grow_with_the_evidence_of_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,104 @@
+#include "rollout/latency.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+/* A request past far is past q99 twice over: rarer than 0.01, by how much is not known. */
+static const double tails[LATENCY_THRESHOLDS] = { 0.5, 0.1, 0.01, 0.001 };
+static const double odds[LATENCY_BETS] = { 1.25, 1.7, 3, 9, 40 };
+
+double latency_tail(enum latency_threshold threshold)
+{
+	return tails[threshold];
+}
+
+void latency_bets_init(struct latency_bets *bets, double w)
+{
+	for (size_t i = 0; i < LATENCY_QUANTILES; i++) {
+		double s = tails[i], slow[LATENCY_BETS], good[LATENCY_BETS];
+
+		for (size_t k = 0; k < LATENCY_BETS; k++) {
+			double th = odds[k] * s / (1 - s + odds[k] * s);
+
+			slow[k] = th / s;
+			good[k] = (1 - th) / (1 - s);
+		}
+		eprocess_bets_init(&bets->slow[i], w, slow, LATENCY_BETS);
+		eprocess_bets_init(&bets->good[i], w, good, LATENCY_BETS);
+	}
+}
+
+void latency_begin_evidence(struct latency *latency)
+{
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		eprocess_init(&latency->thresholds[i],
+		    i < LATENCY_QUANTILES ? (size_t)LATENCY_BETS : (size_t)ERROR_BETS);
+}
+
+void latency_init(struct latency *latency)
+{
+	latency_begin_evidence(latency);
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		design_effect_init(&latency->designs[i]);
+}
+
+void latency_pass(struct latency *latency, double evidence_dt_s, double dt_s)
+{
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
+		eprocess_pass(&latency->thresholds[i], evidence_dt_s);
+		design_effect_pass(&latency->designs[i], dt_s);
+	}
+}
+
+void latency_raise(struct latency *latency)
+{
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		eprocess_raise(&latency->thresholds[i]);
+}
+
+/* ll of each bet on one threshold. False where nothing was counted. */
+static bool add_up(const struct latency_bets *bets, const struct eprocess_bets *errors,
+    const struct evidence_counts arms[ARMS], size_t i, double *ll)
+{
+	const struct evidence_counts *canary = &arms[ARM_CANARY], *legacy = &arms[ARM_LEGACY];
+
+	if (canary->slow[i] == 0 && legacy->slow[i] == 0 &&
+	    (i == THRESHOLD_FAR || (canary->good[i] == 0 && legacy->good[i] == 0)))
+		return false;
+	if (i == THRESHOLD_FAR) {
+		eprocess_bets_add(errors, canary->slow[i], legacy->slow[i], ll);
+		return true;
+	}
+	eprocess_bets_add(&bets->slow[i], canary->slow[i], legacy->slow[i], ll);
+	eprocess_bets_add(&bets->good[i], canary->good[i], legacy->good[i], ll);
+	return true;
+}
+
+void latency_observe(struct latency *latency, const struct latency_bets *bets,
+    const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
+    const double *least_d)
+{
+	const struct evidence_counts *legacy = &arms[ARM_LEGACY];
+
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
+		double ll[EPROCESS_BETS_MAX] = { 0 };
+		double d = fmax(least_d[i], latency->designs[i].d);
+
+		if (add_up(bets, errors, arms, i, ll)) {
+			for (size_t k = 0; k < EPROCESS_BETS_MAX; k++)
+				ll[k] /= d;
+			eprocess_settle(&latency->thresholds[i], ll);
+		}
+		design_effect_observe(
+		    &latency->designs[i], legacy->half_slow[0][i], legacy->half_slow[1][i]);
+	}
+}
+
+double latency_m(const struct latency *latency)
+{
+	double mean = 0;
+
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		mean += eprocess_m(&latency->thresholds[i]) / LATENCY_THRESHOLDS;
+	return mean;
+}

@@ -1,0 +1,53 @@
+/*
+ * The latency evidence of a route or a path class: bets on which arm the requests
+ * past each of legacy's frozen quantiles were on, and those that stayed below it
+ * (docs/policy.md, 5). M is the mean of the four thresholds'.
+ *
+ * Thread  none of its own. A plain struct.
+ */
+#ifndef ROLLOUT_LATENCY_H
+#define ROLLOUT_LATENCY_H
+
+#include "metrics/evidence.h"
+#include "rollout/design_effect.h"
+#include "rollout/eprocess.h"
+
+enum {
+	LATENCY_BETS = 5,
+	LATENCY_QUANTILES = THRESHOLD_FAR, /* thresholds with a known tail: q50, q90, q99 */
+};
+
+/* The bets under one weight; far bets as errors do. */
+struct latency_bets {
+	struct eprocess_bets slow[LATENCY_QUANTILES];
+	struct eprocess_bets good[LATENCY_QUANTILES];
+};
+
+struct latency {
+	struct eprocess thresholds[LATENCY_THRESHOLDS];
+	struct design_effect designs[LATENCY_THRESHOLDS];
+};
+
+/* The share of legacy's requests past a threshold: what a difference is held against. */
+double latency_tail(enum latency_threshold threshold);
+
+void latency_bets_init(struct latency_bets *bets, double w);
+
+void latency_init(struct latency *latency);
+/* The bets begin anew; what is known of the clusters stays. */
+void latency_begin_evidence(struct latency *latency);
+/* The clusters' time goes on without the bets' while nothing is exposed. */
+void latency_pass(struct latency *latency, double evidence_dt_s, double dt_s);
+void latency_raise(struct latency *latency);
+
+/*
+ * Newly counted under one weight, in (0, 1], whose bets these are: `errors` those on
+ * failures. D is legacy's so far, and at least least_d (LATENCY_THRESHOLDS of them).
+ */
+void latency_observe(struct latency *latency, const struct latency_bets *bets,
+    const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
+    const double *least_d);
+
+double latency_m(const struct latency *latency);
+
+#endif
