@@ -1,7 +1,12 @@
 #include "admin/cli.h"
 
 #include "admin/cli_args.h"
-#include "admin/cli_daemon.h"
+#include "admin/cli_explain.h"
+#include "admin/cli_journal.h"
+#include "admin/cli_judge.h"
+#include "admin/cli_order.h"
+#include "admin/cli_status.h"
+#include "admin/cli_token.h"
 #include "admin/control.h"
 #include "conf/config.h"
 #include "conf/keys.h"
@@ -26,13 +31,26 @@ static enum cli_status check(const char *path)
 static int run_command(const struct cli_args *args)
 {
 	switch (args->command) {
+	case CLI_STATUS: return (int)cli_status_run(args);
+	case CLI_EXPLAIN: return (int)cli_explain_run(args);
+	case CLI_JOURNAL: return (int)cli_journal_run(args);
+	case CLI_JUDGE: return (int)cli_judge_run(args);
+	case CLI_TOKEN: return (int)cli_token_run(args);
 	case CLI_RUN: return control_run(args->operand);
 	case CLI_CHECK: return (int)check(args->operand);
 	case CLI_KEYS: keys_print(stdout); return CLI_OK;
 	case CLI_VERSION: printf("weir %s\n", WEIR_VERSION); return CLI_OK;
-	case CLI_HELP: cli_usage_print(stdout); return CLI_OK;
-	default: return (int)cli_daemon_run(args);
+	case CLI_HELP: cli_usage_print(args->operand, stdout); return CLI_OK;
+	case CLI_PROMOTE:
+	case CLI_ROLLBACK:
+	case CLI_PAUSE:
+	case CLI_RESUME:
+	case CLI_SET_WEIGHT:
+	case CLI_RELOAD: return (int)cli_order_run(args);
+	default: break;
 	}
+	fprintf(stderr, "weir: this build has no `weir %s`\n", cli_command_name(args->command));
+	return CLI_FAILED;
 }
 
 int cli_main(int argc, char **argv)
@@ -42,7 +60,7 @@ int cli_main(int argc, char **argv)
 	int status;
 
 	if (argc < 2) {
-		cli_usage_print(stderr);
+		cli_usage_print(NULL, stderr);
 		return CLI_USAGE;
 	}
 	if (!cli_args_parse(argc, argv, &args, &err)) {

@@ -1,146 +1,123 @@
 #include "admin/cli_daemon.h"
 
 #include "admin/cli_socket.h"
-#include "admin/cli_status.h"
-#include "admin/client.h"
 
-#include <ctype.h>
-#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	HTTP_STATUS_OK = 200,
-	TARGET_MAX_BYTES = 4096,
 	RELOAD_TIMEOUT_S = 60,
-	STATE_SIZE = 32,
 };
 
-/* free() it. NULL: err says why. */
-static char *place_of(const struct cli_args *args, struct error *err)
+char *cli_daemon_place(const struct cli_args *args, struct error *err)
 {
+	const char *config = cli_value(args, CLI_OPTION_CONFIG);
+	const char *path = cli_value(args, CLI_OPTION_SOCKET);
 	char *place;
 
-	if (args->config != NULL)
-		return cli_socket_of(args->config, err);
-	place = strdup(args->socket != NULL ? args->socket : cli_socket_default());
+	if (config != NULL)
+		return cli_socket_of(config, err);
+	place = strdup(path != NULL ? path : cli_socket_default());
 	if (place == NULL)
 		error_set(err, "out of memory");
 	return place;
 }
 
-static bool append_order(const struct cli_args *args, struct buffer *target)
+bool cli_target_begin(struct buffer *target, const char *route, const char *word)
 {
-	return buffer_printf(target, "/routes/") &&
-	       client_append_encoded(target, args->operand) &&
-	       buffer_printf(target, "/%s", cli_command_name(args->command)) &&
-	       (args->why == NULL || (buffer_printf(target, "?why=") &&
-					 client_append_encoded(target, args->why)));
+	return buffer_printf(target, "/routes/") && client_append_encoded(target, route) &&
+	       buffer_printf(target, "/%s", word);
 }
 
-/* With its NUL; false when over the cap or out of memory. */
-static bool make_target(const struct cli_args *args, struct buffer *target)
+bool cli_target_add(struct buffer *target, const char *name, const char *value)
 {
-	bool ok;
+	struct slice before = buffer_slice(target);
+	bool first = memchr(before.data, '?', before.len) == NULL;
 
-	switch (args->command) {
-	case CLI_STATUS: ok = buffer_printf(target, "/status"); break;
-	case CLI_RELOAD: ok = buffer_printf(target, "/reload"); break;
-	default: ok = append_order(args, target);
-	}
-	return ok && buffer_append(target, "", 1);
+	return buffer_printf(target, "%c%s=", first ? '?' : '&', name) &&
+	       client_append_encoded(target, value);
 }
 
-/* The daemon's own words for an error, or else the status alone. */
-static void print_refusal(const struct client_answer *answer, const json_t *json)
+/* A whole line for standard error; text of any length. */
+__attribute__((format(printf, 3, 4))) static void fail(
+    struct cli_answer *answer, enum cli_status status, const char *format, ...)
 {
-	const char *words = json_string_value(json_object_get(json, "error"));
+	va_list list;
 
-	if (words != NULL)
-		fprintf(stderr, "weir: %s\n", words);
-	else
-		fprintf(stderr, "weir: refused with status %u\n", answer->status);
+	va_start(list, format);
+	if (vasprintf(&answer->words, format, list) < 0)
+		answer->words = NULL;
+	va_end(list);
+	answer->status = status;
 }
 
-static void print_order(const json_t *json)
-{
-	const char *given = json_string_value(json_object_get(json, "state"));
-	const char *route = json_string_value(json_object_get(json, "route"));
-	double weight_ppm = json_number_value(json_object_get(json, "weight_ppm"));
-	char state[STATE_SIZE];
-
-	snprintf(state, sizeof(state), "%s", given != NULL ? given : "done");
-	for (char *at = state; *at != '\0'; at++)
-		*at = (char)tolower((unsigned char)*at);
-	printf("%s: %s, weight %g%%\n", route != NULL ? route : "route", state,
-	    weight_ppm / 10000);
-}
-
-static enum cli_status print_answer(
-    const struct cli_args *args, const struct client_answer *answer)
+static void take_answer(struct cli_answer *answer, unsigned http_status)
 {
 	struct slice body = buffer_slice(&answer->body);
 	json_t *json = json_loadb(body.data != NULL ? body.data : "", body.len, 0, NULL);
-	enum cli_status status = CLI_OK;
+	const char *words = json_string_value(json_object_get(json, "error"));
 
-	if (answer->status != HTTP_STATUS_OK) {
-		print_refusal(answer, json);
-		status = CLI_FAILED;
+	if (http_status != HTTP_STATUS_OK && words != NULL) {
+		fail(answer, CLI_FAILED, "weir: %s", words);
+	} else if (http_status != HTTP_STATUS_OK) {
+		fail(answer, CLI_FAILED, "weir: refused with status %u", http_status);
 	} else if (!json_is_object(json)) {
-		fprintf(stderr, "weir: the answer is not the JSON that was asked for\n");
-		status = CLI_FAILED;
-	} else if (args->command == CLI_STATUS && args->json) {
-		fwrite(body.data, 1, body.len, stdout);
-		putchar('\n');
-	} else if (args->command == CLI_STATUS) {
-		cli_status_print(json, stdout);
-	} else if (args->command == CLI_RELOAD) {
-		printf("reloaded: generation %" JSON_INTEGER_FORMAT "\n",
-		    json_integer_value(json_object_get(json, "generation")));
+		fail(answer, CLI_FAILED, "weir: the answer is not the JSON that was asked for");
 	} else {
-		print_order(json);
+		answer->json = json;
+		return;
 	}
 	json_decref(json);
-	return status;
 }
 
-static enum cli_status ask(const struct cli_args *args, const char *place, const char *target)
+void cli_ask(const struct client_request *request, struct cli_answer *answer)
+{
+	struct client_answer raw;
+	struct error err;
+
+	*answer = (struct cli_answer) { .status = CLI_OK };
+	if (!client_ask(request, &raw, &err)) {
+		buffer_init(&answer->body, 0);
+		fail(answer, CLI_UNREACHABLE, "%s", err.text);
+		return;
+	}
+	answer->body = raw.body;
+	take_answer(answer, raw.status);
+}
+
+void cli_answer_done(struct cli_answer *answer)
+{
+	json_decref(answer->json);
+	buffer_done(&answer->body);
+	free(answer->words);
+}
+
+enum cli_status cli_ask_about(const struct cli_args *args, const char *method,
+    struct buffer *target, struct cli_answer *answer)
 {
 	struct client_request request = {
-		.place = place,
-		.method = args->command == CLI_STATUS ? "GET" : "POST",
-		.target = target,
+		.method = method,
 		.timeout_s = args->command == CLI_RELOAD ? RELOAD_TIMEOUT_S : CLIENT_TIMEOUT_S,
 	};
-	struct client_answer answer;
 	struct error err;
-	enum cli_status status;
+	char *place = cli_daemon_place(args, &err);
 
-	if (!client_ask(&request, &answer, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return CLI_UNREACHABLE;
+	if (place != NULL && buffer_append(target, "", 1)) {
+		request.place = place;
+		request.target = buffer_slice(target).data;
+		cli_ask(&request, answer);
+	} else {
+		*answer = (struct cli_answer) { .status = CLI_FAILED };
+		buffer_init(&answer->body, 0);
+		fail(
+		    answer, CLI_FAILED, "weir: %s", place == NULL ? err.text : "out of memory");
 	}
-	status = print_answer(args, &answer);
-	client_answer_done(&answer);
-	return status;
-}
-
-enum cli_status cli_daemon_run(const struct cli_args *args)
-{
-	struct error err;
-	struct buffer target;
-	enum cli_status status = CLI_FAILED;
-	char *place = place_of(args, &err);
-
-	buffer_init(&target, TARGET_MAX_BYTES);
-	if (place == NULL)
-		fprintf(stderr, "weir: %s\n", err.text);
-	else if (!make_target(args, &target))
-		fprintf(
-		    stderr, "weir: the request is longer than %d bytes\n", TARGET_MAX_BYTES);
-	else
-		status = ask(args, place, buffer_slice(&target).data);
-	buffer_done(&target);
 	free(place);
-	return status;
+	if (answer->status != CLI_OK)
+		fprintf(stderr, "%s\n",
+		    answer->words != NULL ? answer->words : "weir: out of memory");
+	return answer->status;
 }

@@ -1,30 +1,44 @@
 /*
- * The answer of /status as a table for a person, at most 100 columns wide.
+ * `weir status [ROUTE] [--json] [--watch [SECONDS]]`.
  *
- *     ROUTE  RELEASE       STATE        STAGE   WEIGHT  ARM     REQUESTS   FAILED     P50 P99
- *     shop   2026-11-22.1  running        2/5       5%  legacy    120345 12   3.2ms   9.1ms
- *                                                       canary      6334 1   3.3ms   9.9ms
- *       CONTINUE, E 0.52 (rolls back at 100): the stage has lasted 12 s of 1800 s; canary...
+ * Watching goes on through a restart of weir, and ends with SIGINT or SIGTERM. On a
+ * terminal each frame replaces the one before; elsewhere frames follow each other,
+ * with an empty line between.
  */
 #ifndef ADMIN_CLI_STATUS_H
 #define ADMIN_CLI_STATUS_H
 
+#include "admin/cli_args.h"
+#include "admin/cli_daemon.h"
+
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 
-/* What the answer lacks is shown as "-"; control characters as "?". */
-void cli_status_print(const json_t *status, FILE *out);
+enum cli_status cli_status_run(const struct cli_args *args);
 
-/* "0.42ms", "3.2ms", "250ms", "1.5s". */
-enum {
-	CLI_CELL_SIZE = 32
+/* What is shown of the answers, one after the other. */
+struct cli_view {
+	const char *route; /* NULL: all of them, as a table */
+	bool json;
+	bool watching;
+	bool terminal;     /* frames replace each other */
+	bool is_over;      /* the route is not there: there is nothing to watch */
+	bool was_lost;     /* the last question had no answer */
+	double uptime_s;   /* by the last answer; below 0: none yet */
+	char message[600]; /* of the last loss or return, for the frames that follow */
 };
-void cli_format_ms(double ms, char text[CLI_CELL_SIZE]);
 
-/* All digits where they fit, else "123.4M". */
-void cli_format_count(double n, char text[CLI_CELL_SIZE]);
+/*
+ * Shows one answer, as of a time of day ("10:14:03"). What went wrong goes to `out`
+ * while watching on a terminal, else to `errors`. Returns the answer's status, or
+ * CLI_FAILED where there is no such route.
+ */
+enum cli_status cli_view_show(struct cli_view *view, const struct cli_answer *answer,
+    const char *time, FILE *out, FILE *errors);
 
-/* "2 d 3 h", "4 min 5 s": the two largest units. */
-void cli_format_age(double seconds, char text[CLI_CELL_SIZE]);
+/* "", "2", "0.5", "2s": 0.1 s to an hour. "" is 1 s. False: it is none. */
+__attribute__((warn_unused_result)) bool cli_watch_interval(
+    const char *text, uint64_t *us, struct error *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	REQUEST_MAX_BYTES = 8192,
+	REQUEST_MAX_BYTES = 12 * 1024,
 	INPUT_MAX_BYTES = 128 * 1024,
 	READ_BYTES = 64 * 1024,
 };

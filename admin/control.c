@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 100
+	TICK_MS = 100,
+	WEBHOOK_PATIENCE_MS = 3000,
 };
 
 struct control {
@@ -25,7 +26,8 @@ struct control {
 	struct workers *workers;
 	size_t n_workers;
 	struct managed_routes routes;
-	struct journal *journal;
+	struct store *store;
+	struct webhooks *webhooks;
 	struct admin_server *server;
 	uint64_t started_us;
 	int wakeup_fd; /* from workers and the loader */
@@ -41,6 +43,7 @@ struct control {
 	reload_done_fn *reload_done; /* told of each reload's end */
 	void *reload_arg;
 	bool stopping;
+	bool told; /* while stopping: no notice is left to be sent */
 };
 
 struct event_base *control_base(struct control *ctl)
@@ -63,9 +66,14 @@ uint64_t control_started_us(const struct control *ctl)
 	return ctl->started_us;
 }
 
-uint64_t control_journal_failures(const struct control *ctl)
+struct store *control_store(struct control *ctl)
 {
-	return journal_failures(ctl->journal);
+	return ctl->store;
+}
+
+struct webhooks *control_webhooks(struct control *ctl)
+{
+	return ctl->webhooks;
 }
 
 struct managed_route *control_routes(struct control *ctl, size_t *n)
@@ -74,20 +82,34 @@ struct managed_route *control_routes(struct control *ctl, size_t *n)
 	return ctl->routes.items;
 }
 
-static struct instant now(void)
+void control_clock(struct release_clock *clock)
 {
-	return (struct instant) { .now_us = clock_monotonic_us(), .wall_us = clock_wall_us() };
+	struct instant now;
+
+	instant_read(&now);
+	*clock = now.clock;
+}
+
+static void tick(struct control *ctl, bool all)
+{
+	struct instant now;
+
+	instant_read(&now);
+	managed_routes_tick(&ctl->routes, &now, all);
 }
 
 void control_refresh(struct control *ctl)
 {
-	managed_routes_tick(&ctl->routes, now(), true);
+	tick(ctl, true);
 }
 
-bool control_command(struct control *ctl, const char *route, enum release_command command,
-    const char *who, const char *why, struct error *err)
+bool control_command(struct control *ctl, const char *route, const struct release_order *order,
+    struct error *err)
 {
-	return managed_routes_command(&ctl->routes, route, command, now(), who, why, err);
+	struct instant now;
+
+	instant_read(&now);
+	return managed_routes_command(&ctl->routes, route, order, &now, err);
 }
 
 static void report(const struct conf_problems *problems, char *text, size_t size)
@@ -113,8 +135,13 @@ static bool take_over(
 {
 	struct snapshot *next = NULL;
 	struct managed_route *items = NULL;
+	struct webhook_set *hooks = NULL;
+	struct instant now;
 
 	if (ctl->live != NULL && !config_can_replace(ctl->live->config, config, err))
+		goto fail;
+	hooks = webhook_set_new(config->webhooks, config->n_webhooks, err);
+	if (hooks == NULL)
 		goto fail;
 	next = snapshot_new(config, ctl->live, ctl->n_workers, err);
 	if (next == NULL)
@@ -122,10 +149,13 @@ static bool take_over(
 	items = managed_routes_prepare(next);
 	if (items == NULL) {
 		error_set(err, "out of memory");
+		webhook_set_free(hooks);
 		snapshot_unref(next); /* and with it the config */
 		return false;
 	}
-	managed_routes_take_over(&ctl->routes, items, next, now(), who);
+	webhooks_take_over(ctl->webhooks, hooks);
+	instant_read(&now);
+	managed_routes_take_over(&ctl->routes, items, next, &now, who);
 	if (ctl->workers != NULL)
 		workers_publish(ctl->workers, next);
 	snapshot_unref(ctl->live);
@@ -133,6 +163,8 @@ static bool take_over(
 	log_set_level(next->config->weir.log_level);
 	return true;
 fail:
+	if (hooks != NULL)
+		webhook_set_free(hooks);
 	config_free(config);
 	return false;
 }
@@ -222,6 +254,21 @@ static void on_patience_ended(evutil_socket_t fd, short what, void *arg)
 	workers_kill(ctl->workers);
 }
 
+/* Once the workers have ended and the webhooks know all. */
+static void end_if_done(struct control *ctl)
+{
+	if (ctl->stopping && ctl->told && workers_have_ended(ctl->workers))
+		event_base_loopbreak(ctl->base);
+}
+
+static void on_told(void *arg)
+{
+	struct control *ctl = arg;
+
+	ctl->told = true;
+	end_if_done(ctl);
+}
+
 static void stop(struct control *ctl)
 {
 	uint32_t patience_ms = ctl->live->config->weir.shutdown_timeout_ms;
@@ -240,6 +287,7 @@ static void stop(struct control *ctl)
 	ctl->stopping = true;
 	evtimer_add(ctl->give_up, &patience);
 	workers_stop(ctl->workers);
+	webhooks_stop(ctl->webhooks, WEBHOOK_PATIENCE_MS, on_told, ctl);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -263,7 +311,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	managed_routes_tick(&ctl->routes, now(), false);
+	tick(ctl, false);
 }
 
 static void on_wakeup(evutil_socket_t fd, short what, void *arg)
@@ -274,11 +322,10 @@ static void on_wakeup(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	managed_routes_tick(&ctl->routes, now(), false);
+	tick(ctl, false);
 	if (ctl->loader != NULL && loader_is_done(ctl->loader))
 		finish_reload(ctl);
-	if (ctl->stopping && workers_have_ended(ctl->workers))
-		event_base_loopbreak(ctl->base);
+	end_if_done(ctl);
 }
 
 static bool start_events(struct control *ctl)
@@ -330,23 +377,22 @@ static bool start(struct control *ctl, struct config *config, struct error *err)
 
 	log_set_level(conf->log_level);
 	ctl->n_workers = workers_wanted(conf);
-	ctl->journal = journal_open(conf->state_dir, err);
-	if (ctl->journal == NULL) {
-		config_free(config);
-		return false;
-	}
-	ctl->routes.journal = ctl->journal;
-	ctl->routes.latches = latches_new();
+	ctl->webhooks = webhooks_new(ctl->base, &webhooks_default_options, err);
+	if (ctl->webhooks != NULL)
+		ctl->store = store_open(conf->state_dir, err);
 	/* Nothing is decided, and journalled, before weir is sure to have its places. */
-	ctl->server = admin_server_new(ctl, conf->admin_socket,
-	    conf->admin_listen_text != NULL ? &conf->admin_listen : NULL, err);
-	if (ctl->routes.latches == NULL || ctl->server == NULL) {
+	if (ctl->store != NULL)
+		ctl->server = admin_server_new(ctl, conf->admin_socket,
+		    conf->admin_listen_text != NULL ? &conf->admin_listen : NULL, err);
+	if (ctl->server == NULL) {
 		config_free(config);
 		return false;
 	}
-	latches_load(ctl->routes.latches, conf->state_dir);
+	ctl->routes.store = ctl->store;
+	ctl->routes.webhooks = ctl->webhooks;
 	if (!take_over(ctl, config, "start", err))
 		return false;
+	store_started(ctl->store);
 	ctl->workers = workers_start(ctl->live, ctl->n_workers, ctl->wakeup_fd, err);
 	return ctl->workers != NULL;
 }
@@ -360,6 +406,7 @@ static void free_event(struct event *event)
 static void done(struct control *ctl)
 {
 	struct conf_problems problems = { 0 };
+	struct instant now;
 
 	if (ctl->loader != NULL) {
 		config_free(loader_finish(ctl->loader, &problems));
@@ -369,12 +416,13 @@ static void done(struct control *ctl)
 		admin_server_free(ctl->server);
 	if (ctl->workers != NULL)
 		workers_join(ctl->workers);
-	if (ctl->routes.latches != NULL)
-		latches_free(ctl->routes.latches);
-	managed_routes_done(&ctl->routes);
+	instant_read(&now);
+	managed_routes_done(&ctl->routes, &now);
 	snapshot_unref(ctl->live);
-	if (ctl->journal != NULL)
-		journal_close(ctl->journal);
+	if (ctl->store != NULL)
+		store_close(ctl->store);
+	if (ctl->webhooks != NULL)
+		webhooks_free(ctl->webhooks);
 	for (size_t i = 0; i < 3; i++)
 		free_event(ctl->signals[i]);
 	free_event(ctl->give_up);

@@ -1,6 +1,6 @@
 /*
  * The control plane: one thread (main's) that owns the workers, the releases and
- * the journal; it ticks the guards, takes orders and reloads.
+ * the store; it ticks the guards, takes orders and reloads.
  *
  * It never waits for a worker. Configurations are read and resolved on a thread
  * of their own, so that a slow resolver does not delay a verdict.
@@ -32,7 +32,11 @@ struct event_base *control_base(struct control *ctl);
 const struct snapshot *control_snapshot(const struct control *ctl);
 size_t control_workers(const struct control *ctl);
 uint64_t control_started_us(const struct control *ctl); /* monotonic */
-uint64_t control_journal_failures(const struct control *ctl);
+struct store *control_store(struct control *ctl);
+struct webhooks *control_webhooks(struct control *ctl);
+
+/* The clocks that releases go by, now. */
+void control_clock(struct release_clock *clock);
 
 /* The routes in file order; valid until the next turn of the loop. */
 struct managed_route *control_routes(struct control *ctl, size_t *n);
@@ -42,10 +46,10 @@ void control_refresh(struct control *ctl);
 
 /*
  * A person's order for a route. False where it cannot be carried out: err says
- * why in words for that person. who: "user:NAME"; why may be NULL.
+ * why in words for that person.
  */
 __attribute__((warn_unused_result)) bool control_command(struct control *ctl, const char *route,
-    enum release_command command, const char *who, const char *why, struct error *err);
+    const struct release_order *order, struct error *err);
 
 /*
  * Reads the configuration again and takes it over if it is sound; *queued where

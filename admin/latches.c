@@ -1,85 +1,97 @@
 #include "admin/latches.h"
 
-#include "admin/journal.h"
-#include "base/log.h"
-
-#include <jansson.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The oldest go first; a route has had so many broken releases never. */
-enum {
-	LATCHES_MAX = 100000
-};
-
-struct latch {
-	char *route;
-	char *release;
-};
-
-struct latches {
-	struct latch *items;
-	size_t n;
-	size_t size;
-};
-
-struct latches *latches_new(void)
+static void free_latch(struct latch *latch)
 {
-	return calloc(1, sizeof(struct latches));
+	if (latch == NULL)
+		return;
+	free(latch->route);
+	free(latch->release);
+	free(latch->why);
+	free(latch);
 }
 
-static void take_out(struct latches *latches, size_t i)
+void latches_done(struct latches *latches)
 {
-	free(latches->items[i].route);
-	free(latches->items[i].release);
-	latches->n--;
-	memmove(latches->items + i, latches->items + i + 1,
-	    (latches->n - i) * sizeof(latches->items[0]));
-}
-
-void latches_free(struct latches *latches)
-{
-	while (latches->n > 0)
-		take_out(latches, latches->n - 1);
+	for (size_t i = 0; i < latches->n; i++)
+		free_latch(latches->items[i]);
 	free(latches->items);
-	free(latches);
+	*latches = (struct latches) { .n = 0 };
 }
 
-static size_t find(const struct latches *latches, const char *route, const char *release)
+/* The first that is not before (route, release). */
+static size_t place_of(const struct latches *latches, const char *route, const char *release)
 {
-	size_t i = 0;
+	size_t low = 0, high = latches->n;
 
-	while (i < latches->n && (strcmp(latches->items[i].route, route) != 0 ||
-				     strcmp(latches->items[i].release, release) != 0))
-		i++;
-	return i;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(latches->items[middle]->route, route);
+
+		if (order == 0)
+			order = strcmp(latches->items[middle]->release, release);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-bool latches_has(const struct latches *latches, const char *route, const char *release)
+static bool is_at(
+    const struct latches *latches, size_t place, const char *route, const char *release)
 {
-	return find(latches, route, release) < latches->n;
+	return place < latches->n && strcmp(latches->items[place]->route, route) == 0 &&
+	       strcmp(latches->items[place]->release, release) == 0;
+}
+
+const struct latch *latches_find(
+    const struct latches *latches, const char *route, const char *release)
+{
+	size_t place = place_of(latches, route, release);
+
+	return is_at(latches, place, route, release) ? latches->items[place] : NULL;
+}
+
+static void take_out(struct latches *latches, size_t place)
+{
+	free_latch(latches->items[place]);
+	latches->n--;
+	memmove(latches->items + place, latches->items + place + 1,
+	    (latches->n - place) * sizeof(struct latch *));
 }
 
 void latches_remove(struct latches *latches, const char *route, const char *release)
 {
-	size_t i = find(latches, route, release);
+	size_t place = place_of(latches, route, release);
 
-	if (i < latches->n)
-		take_out(latches, i);
+	if (is_at(latches, place, route, release))
+		take_out(latches, place);
+}
+
+static size_t oldest(const struct latches *latches)
+{
+	size_t found = 0;
+
+	for (size_t i = 1; i < latches->n; i++) {
+		if (latches->items[i]->since_us < latches->items[found]->since_us)
+			found = i;
+	}
+	return found;
 }
 
 static bool make_room(struct latches *latches)
 {
 	size_t size = latches->size > 0 ? 2 * latches->size : 16;
-	struct latch *items;
+	struct latch **items;
 
 	if (latches->n == LATCHES_MAX)
-		take_out(latches, 0);
+		take_out(latches, oldest(latches));
 	if (latches->n < latches->size)
 		return true;
-	items = realloc(latches->items, size * sizeof(items[0]));
+	items = realloc(latches->items, size * sizeof(struct latch *));
 	if (items == NULL)
 		return false;
 	latches->items = items;
@@ -87,55 +99,40 @@ static bool make_room(struct latches *latches)
 	return true;
 }
 
-void latches_add(struct latches *latches, const char *route, const char *release)
+static struct latch *new_latch(
+    const char *route, const char *release, int64_t since_us, const char *why)
 {
-	struct latch latch = { strdup(route), strdup(release) };
+	struct latch *latch = calloc(1, sizeof(*latch));
 
-	if (latch.route != NULL && latch.release != NULL &&
-	    !latches_has(latches, route, release) && make_room(latches)) {
-		latches->items[latches->n++] = latch;
-		return;
-	}
-	free(latch.route);
-	free(latch.release);
+	if (latch == NULL)
+		return NULL;
+	latch->route = strdup(route);
+	latch->release = strdup(release);
+	latch->why = strdup(why);
+	latch->since_us = since_us;
+	if (latch->route != NULL && latch->release != NULL && latch->why != NULL)
+		return latch;
+	free_latch(latch);
+	return NULL;
 }
 
-/* A row that a release was latched with, or cleared by. */
-static void apply(struct latches *latches, const char *line)
+bool latches_add(struct latches *latches, const char *route, const char *release,
+    int64_t since_us, const char *why)
 {
-	const char *route, *release, *action, *to;
-	json_t *row = json_loads(line, 0, NULL);
+	struct latch *latch;
+	size_t place;
 
-	if (json_unpack(row, "{s:s, s:s, s:s, s:{s:s}}", "route", &route, "release", &release,
-		"action", &action, "to", "state", &to) == 0) {
-		if (strcmp(to, "rolled_back") == 0)
-			latches_add(latches, route, release);
-		else if (strcmp(action, "resume") == 0)
-			latches_remove(latches, route, release);
+	if (latches_find(latches, route, release) != NULL)
+		return true;
+	latch = new_latch(route, release, since_us, why);
+	if (latch == NULL || !make_room(latches)) {
+		free_latch(latch);
+		return false;
 	}
-	json_decref(row);
-}
-
-void latches_load(struct latches *latches, const char *state_dir)
-{
-	char path[PATH_MAX];
-	char *line = NULL;
-	size_t size = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", state_dir, journal_file_name);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return;
-	while (getline(&line, &size, file) > 0) {
-		/* Most rows are of other things; these words are in all that matter. */
-		if (strstr(line, "rolled_back") != NULL)
-			apply(latches, line);
-	}
-	if (ferror(file))
-		log_error("%s could not be read to its end: a rolled-back release may be "
-			  "missing from what is held back",
-		    path);
-	free(line);
-	fclose(file);
+	place = place_of(latches, route, release);
+	memmove(latches->items + place + 1, latches->items + place,
+	    (latches->n - place) * sizeof(struct latch *));
+	latches->items[place] = latch;
+	latches->n++;
+	return true;
 }

@@ -1,29 +1,44 @@
 /*
- * The releases that were rolled back and not cleared since, by route: what keeps
- * one from coming back because its route was renamed away and back, because the
- * file returned to an older release, or because weir was restarted.
+ * The releases that were rolled back and not cleared since, by route, as held in
+ * memory: what keeps one from coming back because its route was renamed away and
+ * back, because the file returned to an older release, or because weir was restarted.
  *
- * Thread     the control thread's.
- * Ownership  latches_free(). Errors: where memory is short a latch holds as long
- *            as its route's release is not replaced.
+ * Thread     no locks: the caller's.
+ * Ownership  embedded; latches_done() frees what it holds.
  */
 #ifndef ADMIN_LATCHES_H
 #define ADMIN_LATCHES_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-struct latches;
+enum {
+	LATCHES_MAX = 100000 /* the oldest go first; so many broken releases are never */
+};
 
-/* NULL when out of memory. */
-struct latches *latches_new(void);
-void latches_free(struct latches *latches);
+struct latch {
+	char *route;
+	char *release;
+	int64_t since_us; /* wall clock */
+	char *why;
+};
 
-/* As the journal in that directory left them. A line that cannot be read is skipped. */
-void latches_load(struct latches *latches, const char *state_dir);
+struct latches {
+	struct latch **items; /* by route, then release */
+	size_t n;
+	size_t size;
+};
 
-void latches_add(struct latches *latches, const char *route, const char *release);
+void latches_done(struct latches *latches);
+
+/* NULL: not latched. Valid until that latch goes. */
+const struct latch *latches_find(
+    const struct latches *latches, const char *route, const char *release);
+
+/* One that is there stays as it is. False when out of memory. */
+__attribute__((warn_unused_result)) bool latches_add(struct latches *latches, const char *route,
+    const char *release, int64_t since_us, const char *why);
 void latches_remove(struct latches *latches, const char *route, const char *release);
-bool latches_has(const struct latches *latches, const char *route, const char *release);
 
 #endif

@@ -1,59 +1,28 @@
 #include "admin/managed_route.h"
 
+#include "admin/decision.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* A route without traffic is looked at once in so many ticks. */
+/*
+ * With the first, a route is looked at in a tick where so many requests have come, or
+ * anything that matters; with the second, once in so many ticks for a few requests; with
+ * the third, without any.
+ */
 enum {
-	QUIET_TICKS = 100
+	BUSY_REQUESTS = 16,
+	CALM_TICKS = 10,
+	QUIET_TICKS = 100,
 };
 
-/* How often the budgets' windows move; they do not mind how often. */
+/* How often the budgets' windows move, and what changes all the time is stored. */
 static const uint64_t BUDGETS_EVERY_US = 1000000;
+static const uint64_t KEEP_EVERY_US = 1000000;
 
-static void announce(const struct managed_route *managed, const struct transition *t)
-{
-	enum log_level level = t->to == PLAN_ROLLED_BACK ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
-
-	log_line(level,
-	    "decision route=%s release=%s who=%s state=%s->%s weight=%.4g%%->%.4g%% why=%s",
-	    managed->route->conf->name, managed->release.id, t->who, plan_state_name(t->from),
-	    plan_state_name(t->to), t->weight_from_ppm / 1e4, t->weight_to_ppm / 1e4, t->why);
-}
-
-static void remember_latch(struct managed_routes *routes, const struct managed_route *managed,
-    const struct transition *t)
-{
-	const char *route = managed->route->conf->name;
-
-	if (t->to == PLAN_ROLLED_BACK)
-		latches_add(routes->latches, route, managed->release.id);
-	else if (t->from == PLAN_ROLLED_BACK && t->cause == PLAN_EVENT_RESUME)
-		latches_remove(routes->latches, route, managed->release.id);
-}
-
-/* The weight first: everything else can wait for it. */
-static void carry_out(struct managed_routes *routes, struct managed_route *managed,
-    const struct release_step *step, struct instant now)
-{
-	if (step->new_weight)
-		snapshot_set_weight(routes->snapshot, managed->index,
-		    release_generation(&managed->release),
-		    release_weight_ppm(&managed->release));
-	if (step->new_epoch)
-		route_stats_begin_epoch(managed->route->live->stats);
-	if (!step->changed || managed->route->conf->canary == NULL)
-		return;
-	remember_latch(routes, managed, &step->transition);
-	announce(managed, &step->transition);
-	if (!journal_write(routes->journal, now.wall_us, managed->route->conf->name,
-		managed->release.id, &step->transition))
-		log_error(
-		    "the journal could not be written: this decision is in the log alone");
-}
-
-static struct managed_route *find(const struct managed_routes *routes, const char *name)
+struct managed_route *managed_routes_find(const struct managed_routes *routes, const char *name)
 {
 	int index = routes->snapshot != NULL ? snapshot_find_route(routes->snapshot, name) : -1;
 
@@ -65,102 +34,204 @@ struct managed_route *managed_routes_prepare(const struct snapshot *next)
 	return calloc(next->n_routes, sizeof(struct managed_route));
 }
 
-static void begin_or_go_on(struct managed_route *managed, const struct managed_route *before,
-    struct instant now, const char *who, struct release_step *step)
+/* What the release had spent before weir was restarted. */
+static void restore_budgets(struct managed_routes *routes, struct managed_route *managed)
 {
-	const struct route_conf *conf = managed->route->conf;
-	const struct route_stats *stats = managed->route->live->stats;
+	struct path_classes *classes = managed->route->live->path_classes;
+	struct store_budget *stored;
+	size_t n = store_budgets(
+	    routes->store, managed->route->conf->name, managed->release.id, &stored);
 
-	if (before == NULL) {
-		release_begin(&managed->release, conf, now.now_us, who, step);
-		route_budgets_begin(
-		    &managed->budgets, conf->error_budget_ppm, stats, now.now_us);
-		return;
+	for (size_t i = 0; i < n; i++) {
+		unsigned c = stored[i].path[0] == '\0'
+				 ? PATH_CLASS_ALL
+				 : path_classes_slot_for(classes, slice_of(stored[i].path));
+
+		for (enum arm arm = 0; arm < ARMS; arm++)
+			budget_restore(&managed->budgets.budgets[c][arm], stored[i].n[arm],
+			    stored[i].bad[arm]);
 	}
-	managed->release = before->release;
-	managed->budgets = before->budgets;
-	release_reload(&managed->release, conf, now.now_us, who, step);
-	if (strcmp(before->release.id, managed->release.id) != 0)
-		route_budgets_begin(
-		    &managed->budgets, conf->error_budget_ppm, stats, now.now_us);
-	else
-		managed->budgets.share = (double)conf->error_budget_ppm / PPM;
+	if (n > 0)
+		free(stored);
 }
 
 /* A release that was rolled back before does not begin again by itself. */
 static void hold_back(
-    struct managed_routes *routes, struct managed_route *managed, struct instant now)
+    struct managed_routes *routes, struct managed_route *managed, const struct instant *now)
 {
+	const struct release_order order = {
+		.command = RELEASE_ROLL_BACK,
+		.at_once = true,
+		.who = "weir",
+		.why = "this release was rolled back before: `weir resume` clears it, or a new "
+		       "release id",
+	};
 	struct release_step step;
+	struct error err;
 
-	if (managed->route->conf->canary == NULL || release_is_latched(&managed->release) ||
-	    !latches_has(routes->latches, managed->route->conf->name, managed->release.id))
+	if (release_is_latched(&managed->release) ||
+	    !store_has_latch(routes->store, managed->route->conf->name, managed->release.id))
 		return;
-	if (release_command(&managed->release, RELEASE_ROLL_BACK, now.now_us, "weir",
-		"this release was rolled back before: `weir resume` clears it, or a new "
-		"release id",
-		&step, NULL))
-		carry_out(routes, managed, &step, now);
+	if (release_command(&managed->release, &order, &now->clock, &step, &err))
+		decision_carry_out(routes, managed, &step, now);
+	else
+		log_error("route %s: %s", managed->route->conf->name, err.text);
+}
+
+/* The route's first release in this process: as it was left, or a new one. */
+static void begin(struct managed_routes *routes, struct managed_route *managed,
+    const struct instant *now, const char *who, struct release_step *step)
+{
+	const struct route_conf *conf = managed->route->conf;
+	struct release *release = &managed->release;
+	struct release_record record;
+	struct error err = { "" };
+	const char *why = NULL;
+	bool same;
+
+	if (conf->canary == NULL) {
+		release_begin(release, conf, &now->clock, who, step);
+		return;
+	}
+	if (!store_is_readable(routes->store, &why)) {
+		release_begin_unreadable(release, conf, &now->clock, "weir", why, step);
+		return;
+	}
+	if (!store_record(routes->store, conf->name, &record)) {
+		release_begin(release, conf, &now->clock, who, step);
+		return;
+	}
+	same = strcmp(record.release, conf->release) == 0;
+	if (!same)
+		release_begin(release, conf, &now->clock, who, step);
+	else if (!release_restore(release, conf, &record, managed->route->live->path_classes,
+		     &now->clock, step, &err))
+		release_begin_unreadable(release, conf, &now->clock, "weir", err.text, step);
+	free(record.detail);
+}
+
+static void begin_or_go_on(struct managed_routes *routes, struct managed_route *managed,
+    struct managed_route *before, const struct instant *now, const char *who)
+{
+	const struct route_conf *conf = managed->route->conf;
+	const struct route_stats *stats = managed->route->live->stats;
+	struct release_step step;
+	bool same;
+
+	if (before == NULL) {
+		begin(routes, managed, now, who, &step);
+		route_budgets_begin(
+		    &managed->budgets, conf->error_budget_ppm, stats, now->clock.now_us);
+		restore_budgets(routes, managed);
+	} else {
+		char id[RELEASE_ID_SIZE];
+
+		/* Moved, not copied: there is one of each. */
+		managed->release = before->release;
+		managed->log = before->log;
+		managed->budgets = before->budgets;
+		managed->kept_us = before->kept_us;
+		before->route = NULL;
+		memcpy(id, managed->release.id, sizeof(id));
+		release_reload(&managed->release, conf, &now->clock, who, &step);
+		same = strcmp(id, managed->release.id) == 0;
+		managed->budgets.share = (double)conf->error_budget_ppm / PPM;
+		if (!same)
+			route_budgets_begin(&managed->budgets, conf->error_budget_ppm, stats,
+			    now->clock.now_us);
+	}
+	/* A new snapshot knows no weight yet, changed or not. */
+	step.new_weight = true;
+	decision_carry_out(routes, managed, &step, now);
+}
+
+static void done(struct managed_route *managed)
+{
+	/* One whose release has moved on has nothing left of its own. */
+	if (managed->route == NULL)
+		return;
+	release_done(&managed->release);
+	evidence_log_done(&managed->log);
 }
 
 void managed_routes_take_over(struct managed_routes *routes, struct managed_route *items,
-    struct snapshot *next, struct instant now, const char *who)
+    struct snapshot *next, const struct instant *now, const char *who)
 {
-	struct managed_routes before = *routes;
+	struct managed_route *before = routes->items;
+	struct snapshot *snapshot_before = routes->snapshot;
+	size_t n_before = routes->n;
 
 	routes->items = items;
 	routes->n = next->n_routes;
 	routes->snapshot = next;
 	for (size_t i = 0; i < routes->n; i++) {
 		struct managed_route *managed = &items[i];
-		struct release_step step;
+		const struct route_conf *conf = next->routes[i].conf;
+		int old = snapshot_before != NULL
+			      ? snapshot_find_route(snapshot_before, conf->name)
+			      : -1;
 
 		managed->index = i;
 		managed->route = &next->routes[i];
-		begin_or_go_on(
-		    managed, find(&before, managed->route->conf->name), now, who, &step);
-		/* A new snapshot knows no weight yet, changed or not. */
-		step.new_weight = true;
-		carry_out(routes, managed, &step, now);
-		hold_back(routes, managed, now);
-		route_stats_set_slow_threshold(managed->route->live->stats,
-		    managed->route->conf->latency_budget.threshold_us);
+		route_stats_set_slow_threshold(
+		    managed->route->live->stats, conf->latency_budget.threshold_us);
+		begin_or_go_on(routes, managed, old >= 0 ? &before[old] : NULL, now, who);
+		if (conf->canary != NULL)
+			hold_back(routes, managed, now);
 	}
-	free(before.items);
+	for (size_t i = 0; i < n_before; i++)
+		done(&before[i]);
+	free(before);
 }
 
 static void tick(
-    struct managed_routes *routes, struct managed_route *managed, struct instant now)
+    struct managed_routes *routes, struct managed_route *managed, const struct instant *now)
 {
-	const struct route_stats *stats = managed->route->live->stats;
+	struct route_live *live = managed->route->live;
+	uint64_t now_us = now->clock.now_us;
+	double dt_s = (double)(now_us - managed->release.last_tick_us) / 1e6;
+	struct evidence route;
+	struct release_evidence evidence = {
+		.route = &route,
+		.paths = routes->paths,
+		.path_classes = live->path_classes,
+	};
 	struct release_step step;
-	struct evidence evidence;
 
-	if (now.now_us >= managed->budgets.last_us + BUDGETS_EVERY_US)
-		route_budgets_tick(&managed->budgets, stats, now.now_us);
+	if (now_us >= managed->budgets.last_us + BUDGETS_EVERY_US)
+		route_budgets_tick(&managed->budgets, live->stats, now_us);
 	if (managed->route->conf->canary == NULL)
 		return;
-	route_stats_evidence(stats, PATH_CLASS_ALL, &evidence);
-	release_tick(&managed->release, &evidence, now.now_us, &step);
-	carry_out(routes, managed, &step, now);
+	evidence.n_paths = route_stats_read_evidence(
+	    live->stats, release_generation(&managed->release), &route, routes->paths);
+	if (!route_stats_thresholds(live->stats, PATH_CLASS_ALL, evidence.threshold_us))
+		memset(evidence.threshold_us, 0, sizeof(evidence.threshold_us));
+	evidence_log_add(&managed->log, &managed->release, &evidence, dt_s);
+	release_tick(&managed->release, &evidence, &now->clock, &step);
+	decision_carry_out(routes, managed, &step, now);
+	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
+	    &managed->release, live->path_classes, now_us, now->wall_us);
+	if (now_us >= managed->kept_us + KEEP_EVERY_US)
+		decision_keep(routes, managed, now);
 }
 
-void managed_routes_tick(struct managed_routes *routes, struct instant now, bool all)
+void managed_routes_tick(struct managed_routes *routes, const struct instant *now, bool all)
 {
-	size_t turn = routes->ticks++ % QUIET_TICKS;
+	size_t turn = routes->ticks++;
 
 	for (size_t i = 0; i < routes->n; i++) {
-		if (snapshot_route_was_touched(routes->snapshot, i) || all ||
-		    i % QUIET_TICKS == turn)
+		unsigned least = (i + turn) % CALM_TICKS == 0 ? 1 : BUSY_REQUESTS;
+
+		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
+		    routes->items[i].on_the_clock || (i + turn) % QUIET_TICKS == 0)
 			tick(routes, &routes->items[i], now);
 	}
 }
 
 bool managed_routes_command(struct managed_routes *routes, const char *route,
-    enum release_command command, struct instant now, const char *who, const char *why,
-    struct error *err)
+    const struct release_order *order, const struct instant *now, struct error *err)
 {
-	struct managed_route *managed = find(routes, route);
+	struct managed_route *managed = managed_routes_find(routes, route);
 	struct release_step step;
 
 	if (managed == NULL) {
@@ -171,14 +242,36 @@ bool managed_routes_command(struct managed_routes *routes, const char *route,
 		error_set(err, "route '%s' has no canary: there is nothing to decide", route);
 		return false;
 	}
-	if (!release_command(&managed->release, command, now.now_us, who, why, &step, err))
+	if (!release_command(&managed->release, order, &now->clock, &step, err))
 		return false;
-	carry_out(routes, managed, &step, now);
+	decision_carry_out(routes, managed, &step, now);
 	return true;
 }
 
-void managed_routes_done(struct managed_routes *routes)
+void managed_routes_gate_answer(struct managed_routes *routes,
+    const struct webhook_answer *answer, const struct instant *now)
 {
+	struct managed_route *managed = managed_routes_find(routes, answer->route);
+	char who[TRANSITION_WHO_SIZE];
+	struct release_step step;
+
+	if (managed == NULL || strcmp(managed->release.id, answer->release) != 0)
+		return;
+	snprintf(who, sizeof(who), "webhook:%s", answer->webhook);
+	if (release_gate_answer(&managed->release, answer->ask, answer->allowed, who,
+		answer->words, &now->clock, &step))
+		decision_carry_out(routes, managed, &step, now);
+}
+
+void managed_routes_done(struct managed_routes *routes, const struct instant *now)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		struct managed_route *managed = &routes->items[i];
+
+		if (managed->route->conf->canary != NULL)
+			decision_keep(routes, managed, now);
+		done(managed);
+	}
 	free(routes->items);
-	*routes = (struct managed_routes) { 0 };
+	*routes = (struct managed_routes) { .n = 0 };
 }

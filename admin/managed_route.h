@@ -1,17 +1,19 @@
 /*
  * The routes as the control thread sees them: each with its release, its budgets
- * and its counters, and what a decision about it entails.
+ * and its counters.
  *
  * Thread     the control thread's.
- * Time       monotonic microseconds as now_us; wall_us for the journal's readers.
- * Ownership  the set owns names and releases; routes and counters are the live
- *            snapshot's.
+ * Time       an instant on all the clocks that decisions go by.
+ * Ownership  the set owns releases, budgets and logs; routes and counters are the live
+ *            snapshot's; store and webhooks are the caller's.
  */
 #ifndef ADMIN_MANAGED_ROUTE_H
 #define ADMIN_MANAGED_ROUTE_H
 
-#include "admin/journal.h"
-#include "admin/latches.h"
+#include "admin/evidence_log.h"
+#include "admin/instant.h"
+#include "admin/store.h"
+#include "admin/webhook.h"
 #include "metrics/budget.h"
 #include "proxy/snapshot.h"
 #include "rollout/release.h"
@@ -21,21 +23,19 @@ struct managed_route {
 	const struct route *route; /* likewise */
 	struct release release;
 	struct route_budgets budgets;
+	struct evidence_log log;
+	uint64_t kept_us;  /* when the store was last told */
+	bool on_the_clock; /* time alone will change something: it is looked at each tick */
 };
 
 struct managed_routes {
 	struct managed_route *items; /* in file order */
 	size_t n;
 	struct snapshot *snapshot; /* the live one; the caller's reference */
-	struct journal *journal;
-	struct latches *latches;
+	struct store *store;
+	struct webhooks *webhooks;
 	size_t ticks;
-};
-
-/* The instant of a decision, on both clocks. */
-struct instant {
-	uint64_t now_us;
-	uint64_t wall_us;
+	struct path_evidence paths[PATH_CLASSES]; /* of the route being looked at */
 };
 
 /*
@@ -46,24 +46,34 @@ __attribute__((warn_unused_result)) struct managed_route *managed_routes_prepare
     const struct snapshot *next);
 
 /*
- * The snapshot's routes from now on: each goes on with the release it has, or
- * begins one. Cannot fail; sets the weights in `next`, which is published after.
+ * The snapshot's routes from now on: each goes on with the release it has, with what
+ * the store knows of it, or begins one. Cannot fail; sets the exposures in `next`,
+ * which is published after.
  */
 void managed_routes_take_over(struct managed_routes *routes, struct managed_route *items,
-    struct snapshot *next, struct instant now, const char *who);
+    struct snapshot *next, const struct instant *now, const char *who);
 
 /*
  * Judges the releases on whose routes something has happened, and carries out what
  * follows. The others are looked at every ten seconds, a part with each tick: nothing
  * changes for them but time. all: every one of them, now.
  */
-void managed_routes_tick(struct managed_routes *routes, struct instant now, bool all);
+void managed_routes_tick(struct managed_routes *routes, const struct instant *now, bool all);
 
 /* As control_command(). */
 __attribute__((warn_unused_result)) bool managed_routes_command(struct managed_routes *routes,
-    const char *route, enum release_command command, struct instant now, const char *who,
-    const char *why, struct error *err);
+    const char *route, const struct release_order *order, const struct instant *now,
+    struct error *err);
 
-void managed_routes_done(struct managed_routes *routes);
+/* A webhook has answered a gate's question. */
+void managed_routes_gate_answer(struct managed_routes *routes,
+    const struct webhook_answer *answer, const struct instant *now);
+
+/* NULL: there is no such route. */
+struct managed_route *managed_routes_find(
+    const struct managed_routes *routes, const char *name);
+
+/* Tells the store how every release stands, and frees all. */
+void managed_routes_done(struct managed_routes *routes, const struct instant *now);
 
 #endif

@@ -1,18 +1,14 @@
 #include "admin/server.h"
 
-#include "admin/json_values.h"
-#include "admin/status.h"
-#include "base/clock.h"
+#include "admin/api.h"
+#include "admin/api_reload.h"
 #include "base/directory.h"
 #include "base/log.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,17 +21,6 @@ enum {
 	TIMEOUT_S = 60,
 	HEADERS_MAX_BYTES = 16384,
 	BODY_MAX_BYTES = 4096,
-	METRICS_MAX_BYTES = 64 * 1024 * 1024,
-	ROUTE_NAME_MAX = 64,
-	WHO_SIZE = 64,
-	RELOADERS_MAX = 64,
-};
-
-/* Who waits to hear of a reload. */
-struct reloader {
-	struct admin_server *server;
-	struct evhttp_request *request; /* NULL: has gone */
-	bool queued;                    /* waits for the one after that under way */
 };
 
 struct admin_server {
@@ -43,275 +28,21 @@ struct admin_server {
 	struct evhttp *local;    /* the unix socket: everything */
 	struct evhttp *loopback; /* TCP: what changes nothing; NULL unless configured */
 	char *socket_path;
-	struct reloader reloaders[RELOADERS_MAX];
-	size_t n_reloaders;
+	struct api_reloads *reloads;
 };
-
-static const struct {
-	const char *word;
-	enum release_command command;
-} commands[] = {
-	{ "promote", RELEASE_PROMOTE },
-	{ "rollback", RELEASE_ROLL_BACK },
-	{ "pause", RELEASE_PAUSE },
-	{ "resume", RELEASE_RESUME },
-};
-
-static void send_text(
-    struct evhttp_request *req, int status, const char *type, const char *text, size_t len)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
-
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	if (body == NULL || evbuffer_add(body, text, len) < 0)
-		status = HTTP_INTERNAL;
-	evhttp_send_reply(req, status, NULL, body);
-	if (body != NULL)
-		evbuffer_free(body);
-}
-
-/* Takes the reference. */
-static void send_json(struct evhttp_request *req, int status, json_t *json)
-{
-	char *text =
-	    json != NULL ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-
-	json_decref(json);
-	if (text == NULL) {
-		send_text(req, HTTP_INTERNAL, "text/plain", "out of memory\n", 14);
-		return;
-	}
-	send_text(req, status, "application/json", text, strlen(text));
-	free(text);
-}
-
-static void send_error(struct evhttp_request *req, int status, const char *text)
-{
-	send_json(req, status, json_pack("{s:o}", "error", json_text(text)));
-}
-
-static void get_status(struct admin_server *server, struct evhttp_request *req)
-{
-	control_refresh(server->ctl);
-	send_json(req, HTTP_OK, status_json(server->ctl));
-}
-
-static void get_metrics(struct admin_server *server, struct evhttp_request *req)
-{
-	struct prometheus out;
-
-	control_refresh(server->ctl);
-	prometheus_init(&out, METRICS_MAX_BYTES);
-	status_metrics(server->ctl, &out);
-	if (prometheus_ok(&out))
-		send_text(req, HTTP_OK, PROMETHEUS_CONTENT_TYPE, out.text, out.len);
-	else
-		send_error(req, HTTP_INTERNAL, "the metrics are larger than 64 MiB");
-	prometheus_done(&out);
-}
-
-/* Answers what is only read; false where the path is none of those. */
-static bool serve_reading(
-    struct admin_server *server, struct evhttp_request *req, const char *path)
-{
-	bool status = strcmp(path, "/status") == 0;
-	bool metrics = strcmp(path, "/metrics") == 0;
-	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-
-	if (!status && !metrics && strcmp(path, "/healthz") != 0)
-		return false;
-	if (method != EVHTTP_REQ_GET)
-		send_error(req, HTTP_BADMETHOD, "this is only to be read: use GET");
-	else if (status)
-		get_status(server, req);
-	else if (metrics)
-		get_metrics(server, req);
-	else
-		send_text(req, HTTP_OK, "text/plain", "ok\n", 3);
-	return true;
-}
-
-static const char *path_of(struct evhttp_request *req)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-
-	return path != NULL ? path : "";
-}
-
-/* "user:NAME" by the kernel's word on the socket's peer (SO_PEERCRED). */
-static void who_asks(struct evhttp_request *req, char who[WHO_SIZE])
-{
-	struct bufferevent *bev =
-	    evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	struct passwd entry, *found = NULL;
-	char room[4096];
-
-	if (getsockopt(bufferevent_getfd(bev), SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
-		snprintf(who, WHO_SIZE, "user:unknown");
-		return;
-	}
-	if (getpwuid_r(peer.uid, &entry, room, sizeof(room), &found) == 0 && found != NULL)
-		snprintf(who, WHO_SIZE, "user:%s", entry.pw_name);
-	else
-		snprintf(who, WHO_SIZE, "user:%u", (unsigned)peer.uid);
-}
-
-static void order(struct admin_server *server, struct evhttp_request *req, const char *route,
-    enum release_command command)
-{
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-	const char *query = evhttp_uri_get_query(uri);
-	struct evkeyvalq params = { 0 };
-	struct error err = { "" };
-	char who[WHO_SIZE];
-	size_t n;
-
-	if (query != NULL && evhttp_parse_query_str(query, &params) < 0) {
-		send_error(req, HTTP_BADREQUEST, "malformed query");
-		return;
-	}
-	who_asks(req, who);
-	if (!control_command(server->ctl, route, command, who,
-		query != NULL ? evhttp_find_header(&params, "why") : NULL, &err)) {
-		send_error(req, 409, err.text);
-	} else {
-		const struct managed_route *routes = control_routes(server->ctl, &n);
-		size_t i = 0;
-
-		while (strcmp(routes[i].route->conf->name, route) != 0)
-			i++;
-		send_json(req, HTTP_OK,
-		    json_pack("{s:s, s:s, s:i}", "route", route, "state",
-			plan_state_name(routes[i].release.plan.state), "weight_ppm",
-			(int)release_weight_ppm(&routes[i].release)));
-	}
-	evhttp_clear_headers(&params);
-}
-
-static void tell(
-    struct admin_server *server, struct evhttp_request *req, bool ok, const char *text)
-{
-	evhttp_connection_set_closecb(evhttp_request_get_connection(req), NULL, NULL);
-	if (ok)
-		send_json(req, HTTP_OK,
-		    json_pack(
-			"{s:i}", "generation", (int)control_snapshot(server->ctl)->generation));
-	else
-		send_error(req, 422, text);
-}
-
-/* Those that came while it was under way wait for the next one. */
-static void on_reloaded(void *arg, bool ok, const char *text)
-{
-	struct admin_server *server = arg;
-
-	for (size_t i = 0; i < server->n_reloaders; i++) {
-		struct reloader *reloader = &server->reloaders[i];
-
-		if (reloader->request != NULL && !reloader->queued) {
-			tell(server, reloader->request, ok, text);
-			reloader->request = NULL;
-		}
-		reloader->queued = false;
-	}
-	while (server->n_reloaders > 0 &&
-	       server->reloaders[server->n_reloaders - 1].request == NULL)
-		server->n_reloaders--;
-}
-
-/* Whoever asked for the reload has left; the reload goes on. */
-static void on_reloader_gone(struct evhttp_connection *connection, void *arg)
-{
-	struct reloader *reloader = arg;
-
-	(void)connection;
-	reloader->request = NULL;
-}
-
-static void reload(struct admin_server *server, struct evhttp_request *req)
-{
-	struct reloader *reloader = &server->reloaders[server->n_reloaders];
-	struct error err = { "" };
-	char who[WHO_SIZE];
-	bool queued;
-
-	who_asks(req, who);
-	if (server->n_reloaders == RELOADERS_MAX) {
-		send_error(req, 409, "too many reloads are waiting");
-		return;
-	}
-	if (!control_reload(server->ctl, who, &queued, &err)) {
-		send_error(req, 409, err.text);
-		return;
-	}
-	server->n_reloaders++;
-	*reloader = (struct reloader) { server, req, queued };
-	evhttp_connection_set_closecb(
-	    evhttp_request_get_connection(req), on_reloader_gone, reloader);
-}
-
-/* "/routes/NAME/WORD"; false where it is not of that form. */
-static bool parse_order(
-    const char *path, char route[ROUTE_NAME_MAX], enum release_command *command)
-{
-	static const char prefix[] = "/routes/";
-	const char *name = path + sizeof(prefix) - 1;
-	const char *slash;
-
-	if (strncmp(path, prefix, sizeof(prefix) - 1) != 0)
-		return false;
-	slash = strchr(name, '/');
-	if (slash == NULL || slash == name || slash - name >= ROUTE_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(slash + 1, commands[i].word) != 0)
-			continue;
-		memcpy(route, name, (size_t)(slash - name));
-		route[slash - name] = '\0';
-		*command = commands[i].command;
-		return true;
-	}
-	return false;
-}
-
-static bool route_exists(struct admin_server *server, const char *name)
-{
-	return snapshot_find_route(control_snapshot(server->ctl), name) >= 0;
-}
 
 static void on_local(struct evhttp_request *req, void *arg)
 {
 	struct admin_server *server = arg;
-	const char *path = path_of(req);
-	bool is_post = evhttp_request_get_command(req) == EVHTTP_REQ_POST;
-	char route[ROUTE_NAME_MAX];
-	enum release_command command;
-	bool is_order = parse_order(path, route, &command);
 
-	if (serve_reading(server, req, path))
-		return;
-	if (!is_order && strcmp(path, "/reload") != 0)
-		send_error(req, HTTP_NOTFOUND, "no such thing here");
-	else if (!is_post)
-		send_error(req, HTTP_BADMETHOD, "this changes something: use POST");
-	else if (!is_order)
-		reload(server, req);
-	else if (!route_exists(server, route))
-		send_error(req, HTTP_NOTFOUND, "there is no route of that name");
-	else
-		order(server, req, route, command);
+	api_serve(server->ctl, server->reloads, req, true);
 }
 
 static void on_loopback(struct evhttp_request *req, void *arg)
 {
-	if (!serve_reading(arg, req, path_of(req)))
-		send_error(req, HTTP_NOTFOUND,
-		    "no such thing here; orders are taken on the admin socket alone");
+	struct admin_server *server = arg;
+
+	api_serve(server->ctl, server->reloads, req, false);
 }
 
 /* Closed with its event, not by evhttp before it: its number may be a worker's then. */
@@ -487,9 +218,11 @@ struct admin_server *admin_server_new(struct control *ctl, const char *socket_pa
 		return NULL;
 	}
 	server->ctl = ctl;
-	control_on_reloaded(ctl, on_reloaded, server);
-	if (serve_unix(server, socket_path, err) &&
-	    (loopback == NULL || serve_tcp(server, loopback, err)))
+	server->reloads = api_reloads_new(ctl);
+	if (server->reloads == NULL)
+		error_set(err, "out of memory");
+	else if (serve_unix(server, socket_path, err) &&
+		 (loopback == NULL || serve_tcp(server, loopback, err)))
 		return server;
 	admin_server_free(server);
 	return NULL;
@@ -501,6 +234,7 @@ void admin_server_free(struct admin_server *server)
 		evhttp_free(server->local);
 	if (server->loopback != NULL)
 		evhttp_free(server->loopback);
+	api_reloads_free(server->reloads);
 	if (server->socket_path != NULL)
 		unlink(server->socket_path);
 	free(server->socket_path);

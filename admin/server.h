@@ -1,16 +1,6 @@
 /*
- * The admin API over HTTP: on the unix socket everything, on the loopback
- * address what changes nothing.
- *
- *     GET  /status                       JSON: docs/status.md
- *     GET  /metrics                      Prometheus text format
- *     GET  /healthz                      "ok"
- *     POST /routes/NAME/promote          also rollback, pause, resume
- *          ?why=...                      -> 200 JSON {"route", "state", "weight_ppm"}
- *     POST /reload                       -> 200 {"generation"} or 422 {"error"}
- *
- * Errors are JSON {"error": "..."}: 400, 404, 405, 409 (cannot be done now), 422.
- * The socket's peer, by its credentials, is who is journalled.
+ * Where the admin API (admin/api.h) is served: on the unix socket everything, on the
+ * loopback address what changes nothing.
  *
  * Thread  the control thread's.
  */

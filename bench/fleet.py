@@ -151,8 +151,8 @@ class Fleet:
     def __exit__(self, *problem):
         self.stop()
 
-    def start(self, name, under=(), alone=False):
-        """A proxy, under a tool where one is given; alone: in one process."""
+    def start(self, name, under=(), alone=False, weir=None):
+        """A proxy, under a tool where one is given; alone: in one process; weir: another."""
         folder, port = self.folder / f"{name}{len(self.processes)}", free_port()
         folder.mkdir(parents=True)
         make, command, _ = PROXIES[name]
@@ -160,7 +160,7 @@ class Fleet:
         (folder / "config").write_text(config.replace("@PORT@", str(port))
                                        .replace("@DIR@", str(folder)))
         words = [w.replace("@FILE@", str(folder / "config"))
-                 .replace("@WEIR@", self.workshop.weir) for w in command]
+                 .replace("@WEIR@", weir or self.workshop.weir) for w in command]
         self.processes.append(Process(folder, port, [*under, *words], PROXY_CORE))
         return Proxy(name, self.processes[-1])
 

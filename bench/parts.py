@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from fleet import ROOT
 from proxies import Setup
 
 SPLIT_WEIGHT = 0.10
@@ -235,6 +236,30 @@ def instructions(run):
             run.say(f"  {name} {value:.0f}")
 
 
+def uncounted_weir():
+    """The same build, but that it neither counts nor judges."""
+    folder = ROOT / "build/uncounted"
+    for words in (["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DWEIR_UNCOUNTED=ON",
+                   "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF"],
+                  ["cmake", "--build", folder, "--target", "weir"]):
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=600)
+    return str(folder / "weir")
+
+
+def judging(run):
+    """What counters, histograms, evidence and the guard add to a small request."""
+    if "weir" not in run.names:
+        return
+    other = uncounted_weir()
+    with run.workshop.fleet([], Setup()) as fleet:
+        with_it, without = fleet.start("weir"), fleet.start("weir", weir=other)
+        for turn in range(run.options.rounds):
+            us = [run.cost(proxy, "--connections", run.options.connections)["us"]
+                  for proxy in (with_it, without)]
+            run.note("judging", "weir", us[0] / us[1])
+            run.say(f"  round {turn + 1}: {us[0]:.2f} us, without judging {us[1]:.2f} us")
+
+
 def split(run):
     """Every user twice, over connections that others use too: always the same arm?"""
     users = 5000 if run.options.quick else 100000
@@ -253,5 +278,5 @@ def split(run):
 
 
 PARTS = {f.__name__: f for f in (split, small, large, rate, bodies, connections, idle, calls,
-                                 instructions, routes, classes, servers)}
+                                 instructions, judging, routes, classes, servers)}
 QUICK = ("split", "small", "large", "rate", "bodies", "connections", "idle", "routes")

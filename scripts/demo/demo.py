@@ -135,6 +135,7 @@ class Demo:
             return r.read()
 
     def start(self, weir):
+        self.weir = weir
         legacy, canary = self.settings.versions
         service = Path(__file__).with_name("service.py")
         for version in (legacy, canary):
@@ -197,9 +198,10 @@ class Demo:
 
     def decisions(self):
         """The journal's rows for the route."""
-        file = self.settings.state_dir / "journal.jsonl"
-        rows = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
-        return [r for r in rows if r.get("route") == self.settings.route]
+        lines = subprocess.run([self.weir, "journal", "--json", "--route", self.settings.route,
+                                "--state-dir", self.settings.state_dir], text=True,
+                               stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        return [json.loads(line) for line in lines]
 
     def show(self):
         """The ramp, the failure and the rollback."""
@@ -222,7 +224,12 @@ class Demo:
         self.watch(lambda r: False, seconds=AFTER)
 
     def report(self, results):
-        row = next(r for r in reversed(self.decisions()) if r["action"] == "rollback")
+        # It is decided first, and written then.
+        rows = []
+        while not rows:
+            self.processes.check()
+            rows = [r for r in self.decisions() if r["action"] == "rollback"]
+        row = rows[-1]
         at = datetime.datetime.fromisoformat(row["time"].replace("Z", "+00:00"))
         self.acted = at.timestamp()
         failed = [r for r in results if r.status == 0 or r.status >= 500]

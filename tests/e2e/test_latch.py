@@ -55,7 +55,7 @@ def test_a_restart_keeps_it_out(weir, upstream):
     running = rolled_back(weir, plan(both))
     running.restart()
     assert (state(running)["state"], state(running)["weight_ppm"]) == ("rolled_back", 0)
-    assert "rolled back before" in state(running)["reason"]
+    assert "it is broken" in state(running)["reason"]
 
 
 def test_resume_clears_it_for_good(weir, upstream):

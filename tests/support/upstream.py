@@ -11,6 +11,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 
 from support.wire import (Body, Ended, Fields, Malformed, Reader, chunked, framing, parse_head,
@@ -53,6 +54,7 @@ class Reply:
     raw: bytes = None  # these very bytes instead of all the above
     interim: tuple = ()  # raw 1xx responses to send first
     wait: threading.Event = None  # before the first byte
+    seconds: float = 0  # that it takes to answer
     cut: int = None  # send so many bytes, then close
     reset: bool = False  # close with RST
     close: bool = False  # announce "Connection: close" and close
@@ -256,6 +258,8 @@ class Upstream:
             self._read_body(reader, request)
         if reply.wait:
             reply.wait.wait(60)
+        if reply.seconds:
+            time.sleep(reply.seconds)
         for interim in reply.interim:
             sock.sendall(interim)
         if reply.talk:

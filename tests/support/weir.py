@@ -76,13 +76,15 @@ def wait_for(what, predicate, timeout=10):
 class Weir:
     """A running weir. Use stop() at the end: it asserts a clean exit."""
 
-    def __init__(self, text, workers=2, weir=None, start=True, program=None):
+    def __init__(self, text, workers=2, weir=None, start=True, program=None, env=None,
+                 state_dir=None):
         self.program = program or binary()
+        self.env = env or {}
         self.dir = Path(tempfile.mkdtemp(prefix="weir-"))
         self.config = self.dir / "weir.ini"
         self.socket = self.dir / "admin.sock"
-        self.state_dir = self.dir / "state"
-        self.state_dir.mkdir()
+        self.state_dir = Path(state_dir or self.dir / "state")
+        self.state_dir.mkdir(exist_ok=True)
         self._head = section("weir", {"workers": workers, "state_dir": self.state_dir,
                                       "admin_socket": self.socket, **(weir or {})})
         self.write(text)
@@ -102,7 +104,7 @@ class Weir:
     def start(self):
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1",
                    UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1",
-                   TSAN_OPTIONS="halt_on_error=1")
+                   TSAN_OPTIONS="halt_on_error=1", **self.env)
         self.process = subprocess.Popen([self.program, "run", str(self.config)], env=env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace")
@@ -184,6 +186,22 @@ class Weir:
 
         return wait_for(f"{requests} requests to be counted", all_counted)
 
+    def wait_route(self, what, predicate, timeout=20, route="shop"):
+        """The route, once it is as asked."""
+
+        def asked():
+            found = self.route(route)
+            return found if predicate(found) else None
+
+        return wait_for(what, asked, timeout)
+
+    def wait_state(self, state, timeout=20, route="shop"):
+        return self.wait_route(state, lambda found: found["state"] == state, timeout, route)
+
+    def metric(self, name):
+        """The value of a metric without labels."""
+        return float(re.search(rf"^{name} (\S+)$", self.metrics(), re.M)[1])
+
     def metrics(self):
         """The text of /metrics."""
         response = self.admin("GET", "/metrics")
@@ -196,11 +214,19 @@ class Weir:
         assert not check or done.returncode == 0, done.stderr + done.stdout
         return done
 
-    def journal(self):
-        file = self.state_dir / "journal.jsonl"
-        if not file.exists():
-            return []
-        return [json.loads(line) for line in file.read_text().splitlines()]
+    def journal(self, *options):
+        """Its rows, once every decision so far is on disk."""
+        if self.process and self.process.poll() is None:
+            wait_for("decisions on disk", lambda: self.status()["store"]["pending"] == 0)
+        done = run_weir("journal", "--json", "--state-dir", self.state_dir, *options)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def verify(self):
+        """Asserts that nobody has changed the journal; returns what is said of it."""
+        done = run_weir("journal", "--verify", "--state-dir", self.state_dir)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def reload(self, text=None):
         """Writes the configuration, where given, and reloads; asserts that it was taken."""
@@ -219,6 +245,13 @@ class Weir:
         """Ends it and starts it again, in the same directory."""
         self._end(0)
         self.start()
+
+    def kill(self):
+        """Ends it at this very instant."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(timeout=10)
+        assert not SANITIZER_REPORT.search(self.log), self.log
 
     def _end(self, expect):
         if self.process.poll() is None:

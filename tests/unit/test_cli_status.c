@@ -1,4 +1,4 @@
-/* The status as a person sees it: aligned, within 100 columns, harmless to a terminal. */
+/* What `weir status` and its watching make of one answer after another. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,258 +7,212 @@
 
 #include "admin/cli_status.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	COLUMNS = 100
+/* What was printed since the last look. */
+struct screen {
+	struct cli_view view;
+	char *out_text, *errors_text;
+	size_t out_size, errors_size;
+	enum cli_status status;
 };
 
-static json_t *json_of(const char *text)
+static void clear(struct screen *screen)
 {
-	json_error_t err;
-	json_t *json = json_loads(text, 0, &err);
-
-	if (json == NULL)
-		fail_msg("%s", err.text);
-	return json;
+	free(screen->out_text);
+	free(screen->errors_text);
+	screen->out_text = screen->errors_text = NULL;
 }
 
-/* free() it. Every line of it has at most 100 columns. */
-static char *shown(const json_t *status)
+static void show(struct screen *screen, const struct cli_answer *answer)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out, *errors;
 
+	clear(screen);
+	out = open_memstream(&screen->out_text, &screen->out_size);
+	errors = open_memstream(&screen->errors_text, &screen->errors_size);
 	assert_non_null(out);
-	cli_status_print(status, out);
+	assert_non_null(errors);
+	screen->status = cli_view_show(&screen->view, answer, "10:14:03", out, errors);
 	fclose(out);
-	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
-		if (strcspn(line, "\n") > COLUMNS)
-			fail_msg("over %d columns:\n%s", COLUMNS, line);
-	return text;
+	fclose(errors);
 }
 
-static void assert_shown(const char *json, const char *expected)
+/* An answer of a weir that has been up so long, with a route `shop`. */
+static void show_up(struct screen *screen, double uptime_s)
 {
-	json_t *status = json_of(json);
-	char *text = shown(status);
+	static const char body[] = "{\"the\":\"body\"}";
+	struct cli_answer answer = { .status = CLI_OK };
 
-	assert_string_equal(text, expected);
-	free(text);
-	json_decref(status);
+	buffer_init(&answer.body, 1000);
+	assert_true(buffer_append(&answer.body, body, strlen(body)));
+	answer.json = json_pack("{s:s, s:f, s:[{s:s, s:s}]}", "version", "0.1.0", "uptime_s",
+	    uptime_s, "routes", "name", "shop", "state", "running");
+	assert_non_null(answer.json);
+	show(screen, &answer);
+	cli_answer_done(&answer);
 }
 
-static void assert_shows(const char *json, const char *part, bool expected)
+static void show_down(struct screen *screen)
 {
-	json_t *status = json_of(json);
-	char *text = shown(status);
+	struct cli_answer answer = { .status = CLI_UNREACHABLE };
 
+	buffer_init(&answer.body, 0);
+	answer.words = strdup("weir is not running");
+	assert_non_null(answer.words);
+	show(screen, &answer);
+	cli_answer_done(&answer);
+}
+
+static void assert_has(const char *text, const char *part, bool expected)
+{
 	if ((strstr(text, part) != NULL) != expected)
 		fail_msg("%s \"%s\":\n%s", expected ? "lacks" : "has", part, text);
-	free(text);
-	json_decref(status);
 }
 
-#define ARMS_JSON                                                                              \
-	"'arms':{'legacy':{'requests':120345,'failures':12,'p50_ms':3.2,'p99_ms':9.14},"       \
-	"'canary':{'requests':6334,'failures':1,'p50_ms':0.284,'p99_ms':1500}}"
-#define DAEMON_JSON "'version':'0.1.0','workers':2,'generation':3,'uptime_s':7805,"
-
-/* JSON with ' for ", for fixtures that can be read. */
-static const char *quoted(const char *text, char *room, size_t size)
+static void once_it_shows_the_table_or_says_why_not(void **state)
 {
-	assert_true(strlen(text) < size);
-	for (size_t i = 0; i <= strlen(text); i++)
-		room[i] = text[i] == '\'' ? '"' : text[i];
-	return room;
-}
-
-static void a_route_in_a_rollout_shows_both_arms_and_why_it_stands_there(void **state)
-{
-	char room[2048];
+	struct screen screen = { .view = { .uptime_s = -1 } };
 
 	(void)state;
-	assert_shown(
-	    quoted("{" DAEMON_JSON "'journal_failures':0,'routes':[{'name':'shop',"
-		   "'release':'2026-11-22.1','state':'running','stage':2,'stages':5,"
-		   "'weight':'5%','verdict':'CONTINUE','latched':false,'held':null,"
-		   "'reason':'the stage has lasted 12 s of 1800 s; canary failed 1 of 634 "
-		   "requests (0.16%), legacy failed 3 of 12034 requests (0.025%)',"
-		   "'evidence':{'ln_e':-0.65,'e':0.522,'threshold':100}," ARMS_JSON "}]}",
-		room, sizeof(room)),
-	    "weir 0.1.0, workers 2, generation 3, up 2 h 10 min\n"
-	    "\n"
-	    "ROUTE  RELEASE       STATE        STAGE   WEIGHT  ARM     REQUESTS   FAILED     "
-	    "P50     P99\n"
-	    "shop   2026-11-22.1  running        2/5       5%  legacy    120345       12   "
-	    "3.2ms   9.1ms\n"
-	    "                                                  canary      6334        1  "
-	    "0.28ms    1.5s\n"
-	    "  CONTINUE, E 0.522 (rolls back at 100): the stage has lasted 12 s of 1800 s; "
-	    "canary failed 1 of 634\n"
-	    "  requests (0.16%), legacy failed 3 of 12034 requests (0.025%)\n");
+	show_up(&screen, 60);
+	assert_int_equal(screen.status, CLI_OK);
+	assert_has(screen.out_text, "ROUTE ", true);
+	assert_has(screen.out_text, "\033", false);
+	assert_string_equal(screen.errors_text, "");
+	show_down(&screen);
+	assert_int_equal(screen.status, CLI_UNREACHABLE);
+	assert_string_equal(screen.out_text, "");
+	assert_string_equal(screen.errors_text, "weir is not running\n");
+	clear(&screen);
 }
 
-static void a_rolled_back_route_says_how_to_get_out_of_it(void **state)
+static void json_is_the_answer_itself_or_the_route_of_it(void **state)
 {
-	char room[2048];
+	struct screen screen = { .view = { .json = true, .uptime_s = -1 } };
 
 	(void)state;
-	quoted("{'routes':[{'name':'shop','state':'rolled_back','weight':'0%','latched':true,"
-	       "'verdict':'ROLL_BACK','reason':'canary failed','evidence':{'e':148.4,"
-	       "'threshold':100}," ARMS_JSON "}]}",
-	    room, sizeof(room));
-	assert_shows(room, "\n  ROLL_BACK, E 148 (rolls back at 100): canary failed\n", true);
-	assert_shows(room, "weir resume shop\n", true);
+	show_up(&screen, 60);
+	assert_string_equal(screen.out_text, "{\"the\":\"body\"}\n");
+	screen.view.route = "shop";
+	show_up(&screen, 60);
+	assert_string_equal(screen.out_text, "{\"name\":\"shop\",\"state\":\"running\"}\n");
+	clear(&screen);
 }
 
-static void a_weight_set_by_hand_that_is_merely_watched_needs_no_reason(void **state)
+static void a_route_that_is_not_there_is_refused_with_the_likely_one(void **state)
 {
-	char room[2048];
+	struct screen screen = { .view = { .route = "shp", .uptime_s = -1 } };
 
 	(void)state;
-	quoted("{'routes':[{'name':'shop','state':'fixed','verdict':'CONTINUE','held':null,"
-	       "'reason':'nothing new','evidence':{'e':1}," ARMS_JSON "}]}",
-	    room, sizeof(room));
-	assert_shows(room, "\n  CONTINUE, E 1\n", true);
-	quoted("{'routes':[{'name':'shop','state':'fixed','verdict':'HOLD_SUSPECT',"
-	       "'reason':'something new','held':'HOLD_SUSPECT','evidence':{'e':12},"
-	       "" ARMS_JSON "}]}",
-	    room, sizeof(room));
-	assert_shows(room, "HOLD_SUSPECT, E 12, held by HOLD_SUSPECT: something new\n", true);
+	show_up(&screen, 60);
+	assert_int_equal(screen.status, CLI_FAILED);
+	assert_string_equal(screen.out_text, "");
+	assert_string_equal(
+	    screen.errors_text, "weir: there is no route 'shp'; did you mean 'shop'?\n");
+	clear(&screen);
 }
 
-static void a_route_without_a_canary_shows_legacy_alone(void **state)
-{
-	char room[2048];
-
-	(void)state;
-	quoted("{'routes':[{'name':'plain','release':'','state':'fixed','weight':'0%',"
-	       "'verdict':'CONTINUE','arms':{'legacy':{'requests':5,'failures':0,"
-	       "'p50_ms':null,'p99_ms':null},'canary':null}}]}",
-	    room, sizeof(room));
-	assert_shows(room, "legacy         5        0       -       -\n", true);
-	assert_shows(room, "canary", false);
-	assert_shows(room, "CONTINUE", false);
-}
-
-static void long_names_stand_whole_on_a_line_of_their_own(void **state)
-{
-	char room[2048];
-
-	(void)state;
-	quoted("{'routes':[{'name':'a-route-with-quite-a-long-name','release':'r1',"
-	       "'state':'rolled_back','weight':'0.0001%'," ARMS_JSON "},"
-	       "{'name':'shop','release':'r2'," ARMS_JSON "}]}",
-	    room, sizeof(room));
-	assert_shows(room, "\na-route-with-quite-a-long-name  r1\n  ", true);
-	assert_shows(room, "\nshop   r2 ", true);
-}
-
-static void a_long_reason_is_broken_at_the_last_column(void **state)
-{
-	char reason[600], room[2048];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(reason) - 1; i++)
-		reason[i] = i % 2 == 0 ? 'a' : ' ';
-	reason[sizeof(reason) - 1] = '\0';
-	snprintf(room, sizeof(room),
-	    "{\"routes\":[{\"verdict\":\"ADVANCE\",\"reason\":\"%s\","
-	    "\"arms\":{\"canary\":{}}}]}",
-	    reason);
-	assert_shows(room, "a a a\n  a a a", true);
-}
-
-static void a_journal_that_lacks_decisions_is_told_first(void **state)
+static void a_route_that_is_not_there_is_not_watched(void **state)
 {
 	(void)state;
-	assert_shows("{\"journal_failures\":3,\"routes\":[]}", "LACKS 3 decisions", true);
-	assert_shows("{\"journal_failures\":0,\"routes\":[]}", "LACKS", false);
-}
+	for (int terminal = 0; terminal <= 1; terminal++) {
+		struct screen screen = { .view = { .route = "shp",
+					     .watching = true,
+					     .terminal = terminal != 0,
+					     .uptime_s = -1 } };
 
-static void a_reason_cannot_command_the_terminal(void **state)
-{
-	json_t *status =
-	    json_of("{\"routes\":[{\"name\":\"a\\u001b[2J\",\"verdict\":\"ROLL_BACK\","
-		    "\"reason\":\"x\\u001b[31m\\ny\\u009bz caf\\u00e9\","
-		    "\"arms\":{\"canary\":{}}}]}");
-	char *text = shown(status);
-
-	(void)state;
-	assert_null(strchr(text, 0x1b));
-	assert_null(strstr(text, "\xc2\x9b"));
-	assert_non_null(strstr(text, "x?[31m?y??z caf\xc3\xa9"));
-	free(text);
-	json_decref(status);
-}
-
-static void an_answer_that_lacks_everything_is_shown_all_the_same(void **state)
-{
-	static const char *const answers[] = { "{}", "{\"routes\":7}",
-		"{\"routes\":[7,{},null]}",
-		"{\"routes\":[{\"arms\":{\"canary\":{}},\"evidence\":7,\"name\":7}]}" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		json_t *status = json_of(answers[i]);
-
-		free(shown(status));
-		json_decref(status);
+		show_down(&screen);
+		assert_false(screen.view.is_over);
+		show_up(&screen, 60);
+		assert_true(screen.view.is_over);
+		assert_int_equal(screen.status, CLI_FAILED);
+		assert_has(screen.errors_text, "there is no route 'shp'", true);
+		assert_string_equal(screen.out_text, "");
+		clear(&screen);
 	}
 }
 
-static void numbers_fit_their_columns(void **state)
+static void watching_goes_on_through_a_restart_and_says_so_once(void **state)
+{
+	struct screen screen = { .view = { .watching = true, .uptime_s = -1 } };
+
+	(void)state;
+	show_up(&screen, 60);
+	assert_string_equal(screen.errors_text, "");
+	assert_has(screen.out_text, "\n\n", true);
+	show_down(&screen);
+	assert_string_equal(
+	    screen.errors_text, "10:14:03  weir is not running; trying again\n");
+	assert_string_equal(screen.out_text, "");
+	show_down(&screen);
+	assert_string_equal(screen.errors_text, "");
+	show_up(&screen, 1);
+	assert_string_equal(screen.errors_text, "10:14:03  weir was restarted\n");
+	assert_has(screen.out_text, "ROUTE ", true);
+	show_up(&screen, 2);
+	assert_string_equal(screen.errors_text, "");
+	show_down(&screen);
+	show_up(&screen, 4);
+	assert_string_equal(screen.errors_text, "10:14:03  weir answers again\n");
+	/* Between two questions, unseen. */
+	show_up(&screen, 0.5);
+	assert_string_equal(screen.errors_text, "10:14:03  weir was restarted\n");
+	clear(&screen);
+}
+
+static void on_a_terminal_each_frame_replaces_the_one_before(void **state)
+{
+	struct screen screen = { .view = {
+				     .watching = true, .terminal = true, .uptime_s = -1 } };
+
+	(void)state;
+	show_up(&screen, 60);
+	assert_has(screen.out_text, "\033[Hweir 0.1.0", true);
+	assert_has(screen.out_text, "\033[K\n\033[K\nROUTE ", true);
+	assert_string_equal(screen.out_text + strlen(screen.out_text) - 3, "\033[J");
+	show_down(&screen);
+	assert_string_equal(screen.errors_text, "");
+	assert_has(
+	    screen.out_text, "\033[H10:14:03  weir is not running; trying again\033[K\n", true);
+	show_up(&screen, 1);
+	assert_has(screen.out_text, "\033[H10:14:03  weir was restarted\033[K\n", true);
+	assert_has(screen.out_text, "ROUTE ", true);
+	clear(&screen);
+}
+
+static void the_interval_is_a_number_of_seconds(void **state)
 {
 	static const struct {
-		void (*format)(double, char[CLI_CELL_SIZE]);
-		double number;
 		const char *text;
-	} rows[] = {
-		{ cli_format_ms, 0, "0.00ms" },
-		{ cli_format_ms, 0.42, "0.42ms" },
-		{ cli_format_ms, 3.24, "3.2ms" },
-		{ cli_format_ms, 9.96, "10ms" },
-		{ cli_format_ms, 999.4, "999ms" },
-		{ cli_format_ms, 999.6, "1.0s" },
-		{ cli_format_ms, 3600000, "3600s" },
-		{ cli_format_count, 0, "0" },
-		{ cli_format_count, 9999999, "9999999" },
-		{ cli_format_count, 12345678, "12.3M" },
-		{ cli_format_count, 9.9e9, "9900.0M" },
-		{ cli_format_count, 1e10, "10.0G" },
-		{ cli_format_age, 0.4, "0 s" },
-		{ cli_format_age, 59.9, "59 s" },
-		{ cli_format_age, 61, "1 min 1 s" },
-		{ cli_format_age, 7805, "2 h 10 min" },
-		{ cli_format_age, 200000, "2 d 7 h" },
-	};
+		uint64_t us; /* 0: refused */
+	} rows[] = { { "", 1000000 }, { "2", 2000000 }, { "0.5", 500000 }, { "2s", 2000000 },
+		{ "0.1", 100000 }, { "3600", 3600000000 }, { "0", 0 }, { "0.05", 0 },
+		{ "3601", 0 }, { "-1", 0 }, { "x", 0 }, { "1m", 0 }, { "2ss", 0 }, { "nan", 0 },
+		{ "0x2", 0 }, { "s", 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char text[CLI_CELL_SIZE];
+		struct error err = { "" };
+		uint64_t us = 0;
 
-		rows[i].format(rows[i].number, text);
-		assert_string_equal(text, rows[i].text);
+		if (cli_watch_interval(rows[i].text, &us, &err) != (rows[i].us > 0))
+			fail_msg("'%s': %s", rows[i].text, err.text);
+		assert_true(us == rows[i].us);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_route_in_a_rollout_shows_both_arms_and_why_it_stands_there),
-		cmocka_unit_test(a_rolled_back_route_says_how_to_get_out_of_it),
-		cmocka_unit_test(a_weight_set_by_hand_that_is_merely_watched_needs_no_reason),
-		cmocka_unit_test(a_route_without_a_canary_shows_legacy_alone),
-		cmocka_unit_test(long_names_stand_whole_on_a_line_of_their_own),
-		cmocka_unit_test(a_long_reason_is_broken_at_the_last_column),
-		cmocka_unit_test(a_journal_that_lacks_decisions_is_told_first),
-		cmocka_unit_test(a_reason_cannot_command_the_terminal),
-		cmocka_unit_test(an_answer_that_lacks_everything_is_shown_all_the_same),
-		cmocka_unit_test(numbers_fit_their_columns),
+		cmocka_unit_test(once_it_shows_the_table_or_says_why_not),
+		cmocka_unit_test(json_is_the_answer_itself_or_the_route_of_it),
+		cmocka_unit_test(a_route_that_is_not_there_is_refused_with_the_likely_one),
+		cmocka_unit_test(a_route_that_is_not_there_is_not_watched),
+		cmocka_unit_test(watching_goes_on_through_a_restart_and_says_so_once),
+		cmocka_unit_test(on_a_terminal_each_frame_replaces_the_one_before),
+		cmocka_unit_test(the_interval_is_a_number_of_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,122 +1,19 @@
-/* The journal: what a row says, and that no accident damages the rows around it. */
+/* The journal: what a row says, and that no row can be changed or taken unseen. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "admin/journal.h"
+#include "admin/journal_head.h"
+#include "tests/support/state_place.h"
 
 #include <fcntl.h>
-#include <ftw.h>
-#include <jansson.h>
 #include <math.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-	PATH_SIZE = 256,
-	TEXT_SIZE = 65536,
+	ROWS = 8
 };
-
-/* 2026-11-22T10:00:00.250Z */
-#define WALL_US UINT64_C(1795341600250000)
-
-/* A directory of the test's own, and the journal in it. */
-struct place {
-	char root[PATH_SIZE];
-	char state_dir[PATH_SIZE + 16];
-	char file[PATH_SIZE + 32];
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	if (place == NULL)
-		return -1;
-	snprintf(place->root, sizeof(place->root), "/tmp/weir-test-journal-XXXXXX");
-	if (mkdtemp(place->root) == NULL)
-		return -1;
-	snprintf(place->state_dir, sizeof(place->state_dir), "%s/state", place->root);
-	snprintf(place->file, sizeof(place->file), "%s/state/journal.jsonl", place->root);
-	*state = place;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *there, int kind, struct FTW *at)
-{
-	(void)there;
-	(void)kind;
-	(void)at;
-	return remove(path);
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-
-	nftw(place->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	free(place);
-	return 0;
-}
-
-static struct journal *open_journal(const struct place *place)
-{
-	struct error err = { "" };
-	struct journal *journal = journal_open(place->state_dir, &err);
-
-	if (journal == NULL)
-		fail_msg("%s", err.text);
-	return journal;
-}
-
-static char *read_file(const struct place *place)
-{
-	FILE *file = fopen(place->file, "rb");
-	char *text = calloc(1, TEXT_SIZE);
-
-	assert_non_null(file);
-	assert_non_null(text);
-	assert_true(fread(text, 1, TEXT_SIZE - 1, file) < TEXT_SIZE - 1);
-	fclose(file);
-	return text;
-}
-
-static void write_file(const struct place *place, const char *text)
-{
-	FILE *file = fopen(place->file, "wb");
-
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
-
-/* The n-th line, which must be a whole JSON object. */
-static json_t *row_of(const struct place *place, unsigned n)
-{
-	char *text = read_file(place);
-	char *line = text;
-	char *end;
-	json_t *row;
-
-	for (; n > 0; n--) {
-		line = strchr(line, '\n');
-		assert_non_null(line);
-		line++;
-	}
-	end = strchr(line, '\n');
-	assert_non_null(end);
-	row = json_loadb(line, (size_t)(end - line), JSON_REJECT_DUPLICATES, NULL);
-	assert_true(json_is_object(row));
-	free(text);
-	return row;
-}
 
 static const char *text_of(const json_t *row, const char *member)
 {
@@ -136,49 +33,35 @@ static double number_at(const json_t *row, const char *a, const char *b, const c
 	return json_number_value(value);
 }
 
-static struct transition a_rollback(void)
+static struct journal_row *new_row(const struct transition *transition)
 {
-	struct transition transition = {
-		.cause = PLAN_EVENT_VERDICT,
-		.from = PLAN_RUNNING,
-		.to = PLAN_ROLLED_BACK,
-		.stage_from = 1,
-		.weight_from_ppm = 50000,
-		.who = "guard",
-		.why = "canary failed 12 of 340 requests",
-		.verdict = {
-			.action = VERDICT_ROLL_BACK,
-			.ln_e = 5,
-			.alpha = 0.01,
-			.stage[ARM_CANARY] = { .n = 340, .bad = 12 },
-			.stage[ARM_LEGACY] = { .n = 3100.5, .bad = 1 },
-		},
-	};
+	struct journal_row *row = journal_row_new(PLACE_WALL_US, "shop", "r1", transition);
 
-	return transition;
+	assert_non_null(row);
+	return row;
 }
 
-static void write_row(struct journal *journal, const struct transition *transition)
+/* As a reader gets it. */
+static json_t *row_for(const struct transition *transition)
 {
-	assert_true(journal_write(journal, WALL_US, "shop", "r1", transition));
-}
+	struct journal_row *row = new_row(transition);
+	json_t *json = journal_row_json(row);
+	char *text = json_dumps(json, 0);
+	json_t *read = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
-/* The only row of a journal of one decision. */
-static json_t *row_for(const struct place *place, const struct transition *transition)
-{
-	struct journal *journal = open_journal(place);
-
-	assert_int_equal(truncate(place->file, 0), 0);
-	write_row(journal, transition);
-	journal_close(journal);
-	return row_of(place, 0);
+	assert_true(json_is_object(read));
+	free(text);
+	json_decref(json);
+	journal_row_free(row);
+	return read;
 }
 
 static void a_row_says_who_did_what_when_why_and_on_which_evidence(void **state)
 {
-	struct transition transition = a_rollback();
-	json_t *row = row_for(*state, &transition);
+	struct transition transition = place_rollback();
+	json_t *row = row_for(&transition);
 
+	(void)state;
 	assert_string_equal(text_of(row, "time"), "2026-11-22T10:00:00.250Z");
 	assert_string_equal(text_of(row, "route"), "shop");
 	assert_string_equal(text_of(row, "release"), "r1");
@@ -232,6 +115,7 @@ static void each_decision_has_the_name_of_what_it_was(void **state)
 		{ PLAN_EVENT_RELOAD, PLAN_FIXED, PLAN_FIXED, 0, 0, VERDICT_CONTINUE, "reload" },
 	};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct transition transition = {
 			.cause = rows[i].cause,
@@ -241,7 +125,7 @@ static void each_decision_has_the_name_of_what_it_was(void **state)
 			.stage_to = rows[i].stage_to,
 			.hold = rows[i].hold,
 		};
-		json_t *row = row_for(*state, &transition);
+		json_t *row = row_for(&transition);
 
 		assert_string_equal(text_of(row, "action"), rows[i].action);
 		assert_string_not_equal(text_of(row, "reason"), "");
@@ -251,13 +135,14 @@ static void each_decision_has_the_name_of_what_it_was(void **state)
 
 static void numbers_that_json_lacks_are_null_or_bounded(void **state)
 {
-	struct transition transition = a_rollback();
+	struct transition transition = place_rollback();
 	json_t *row, *evidence;
 
+	(void)state;
 	transition.verdict.alpha = 0;
 	transition.verdict.ln_e = 100000;
 	transition.verdict.stage[ARM_CANARY].n = NAN;
-	row = row_for(*state, &transition);
+	row = row_for(&transition);
 	evidence = json_object_get(row, "evidence");
 	assert_true(json_is_null(json_object_get(evidence, "threshold")));
 	assert_true(number_at(row, "evidence", "e", NULL) == 1e300);
@@ -280,180 +165,273 @@ static void a_persons_words_cannot_damage_a_row(void **state)
 		{ "\xf4\x90\x80\x80", "????" },
 	};
 
+	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct transition transition = a_rollback();
+		struct transition transition = place_rollback();
 		json_t *row;
 
 		snprintf(transition.why, sizeof(transition.why), "%s", rows[i].why);
-		row = row_for(*state, &transition);
+		row = row_for(&transition);
 		assert_string_equal(text_of(row, "reason"), rows[i].reason);
 		json_decref(row);
 	}
 }
 
-static void rows_are_added_to_those_of_the_run_before(void **state)
+static void a_row_of_an_older_weir_is_read_back_as_it_was(void **state)
 {
-	struct transition transition = a_rollback();
+	struct transition transition = place_rollback();
+	struct journal_row *row = new_row(&transition);
+	json_t *json = journal_row_json(row);
+	struct journal_row *read = journal_row_parse(json);
 
-	for (unsigned run = 0; run < 3; run++) {
-		struct journal *journal = open_journal(*state);
+	(void)state;
+	assert_non_null(read);
+	assert_int_equal(read->time_us, row->time_us);
+	assert_string_equal(read->route, row->route);
+	assert_string_equal(read->to.state, row->to.state);
+	assert_int_equal(read->from.stage, row->from.stage);
+	assert_int_equal(read->from.weight_ppm, row->from.weight_ppm);
+	assert_string_equal(read->evidence, row->evidence);
+	assert_string_equal(read->counters, row->counters);
+	json_decref(json);
+	journal_row_free(row);
+	journal_row_free(read);
+}
 
-		snprintf(transition.why, sizeof(transition.why), "run %u", run);
-		write_row(journal, &transition);
-		assert_int_equal(journal_failures(journal), 0);
-		journal_close(journal);
+static void what_is_no_row_is_not_read_as_one(void **state)
+{
+	static const char *const texts[] = { "{}", "[]", "3", "{\"time\":\"yesterday\"}",
+		"{\"time\":\"2026-11-22T10:00:00Z\"}",
+		"{\"time\":\"2026-11-22T10:00:00Z\",\"route\":7}" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *json = json_loads(texts[i], JSON_DECODE_ANY, NULL);
+
+		assert_null(journal_row_parse(json));
+		json_decref(json);
 	}
-	for (unsigned run = 0; run < 3; run++) {
-		json_t *row = row_of(*state, run);
-		char why[16];
+	assert_null(journal_row_parse(NULL));
+}
 
-		snprintf(why, sizeof(why), "run %u", run);
-		assert_string_equal(text_of(row, "reason"), why);
-		json_decref(row);
+struct chain {
+	struct journal_row *rows[ROWS];
+	struct journal_head head;
+};
+
+static struct chain a_chain(void)
+{
+	struct transition transition = place_rollback();
+	struct chain chain = { .head = { .seq = 0 } };
+
+	for (unsigned i = 0; i < ROWS; i++) {
+		snprintf(transition.why, sizeof(transition.why), "reason %u", i);
+		chain.rows[i] = new_row(&transition);
+		assert_true(journal_row_chain(chain.rows[i], &chain.head));
 	}
+	return chain;
 }
 
-static void a_row_that_a_crash_has_cut_does_not_swallow_the_next(void **state)
+static void free_chain(struct chain *chain)
 {
-	const struct place *place = *state;
-	struct transition transition = a_rollback();
-	struct journal *journal = open_journal(place);
-	char *text;
-	json_t *row;
-
-	journal_close(journal);
-	write_file(place, "{\"time\":\"2026-11-22T09:59:5");
-	journal = open_journal(place);
-	text = read_file(place);
-	assert_string_equal(text, "{\"time\":\"2026-11-22T09:59:5\n");
-	free(text);
-	write_row(journal, &transition);
-	journal_close(journal);
-	row = row_of(place, 1);
-	assert_string_equal(text_of(row, "action"), "rollback");
-	json_decref(row);
+	for (unsigned i = 0; i < ROWS; i++)
+		journal_row_free(chain->rows[i]);
 }
 
-static void a_whole_file_is_not_touched_when_it_is_opened(void **state)
+/* How many rows follow each other; err: what is wrong with the next. */
+static unsigned walk(const struct chain *chain, struct error *err)
 {
-	const struct place *place = *state;
-	char *text;
+	struct journal_head head = { .seq = 0 };
+	unsigned n = 0;
 
-	journal_close(open_journal(place));
-	write_file(place, "{}\n");
-	journal_close(open_journal(place));
-	text = read_file(place);
-	assert_string_equal(text, "{}\n");
-	free(text);
+	while (n < ROWS &&
+	       (chain->rows[n] == NULL || journal_row_follows(chain->rows[n], &head, err)))
+		n++;
+	return n;
 }
 
-/* As a full disk does, the limit lets a write end early and refuses the next. */
-static void a_full_disk_is_counted_and_the_journal_goes_on_after_it(void **state)
+static void a_chain_that_nobody_touched_is_whole(void **state)
 {
-	const struct place *place = *state;
-	struct transition transition = a_rollback();
-	struct journal *journal = open_journal(place);
-	struct rlimit before, full;
-	struct stat file;
-	json_t *row;
-
-	signal(SIGXFSZ, SIG_IGN);
-	write_row(journal, &transition);
-	assert_int_equal(stat(place->file, &file), 0);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	full = before;
-	full.rlim_cur = (rlim_t)file.st_size + 20;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
-	assert_false(journal_write(journal, WALL_US, "shop", "r1", &transition));
-	assert_false(journal_write(journal, WALL_US, "shop", "r1", &transition));
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_int_equal(journal_failures(journal), 2);
-
-	snprintf(transition.why, sizeof(transition.why), "room again");
-	write_row(journal, &transition);
-	assert_int_equal(journal_failures(journal), 2);
-	journal_close(journal);
-	json_decref(row_of(place, 0));
-	row = row_of(place, 2); /* behind the cut one */
-	assert_string_equal(text_of(row, "reason"), "room again");
-	json_decref(row);
-}
-
-static void file_and_directory_are_their_owners_alone(void **state)
-{
-	const struct place *place = *state;
-	struct stat there;
-
-	journal_close(open_journal(place));
-	assert_int_equal(stat(place->file, &there), 0);
-	assert_int_equal(there.st_mode & 0777, 0600);
-	assert_int_equal(stat(place->state_dir, &there), 0);
-	assert_int_equal(there.st_mode & 0777, 0700);
-}
-
-static void an_absolute_state_dir_needs_its_parent(void **state)
-{
-	const struct place *place = *state;
-	char path[PATH_SIZE + 32];
+	struct chain chain = a_chain();
 	struct error err = { "" };
 
-	snprintf(path, sizeof(path), "%s/absent/state", place->root);
-	assert_null(journal_open(path, &err));
-	assert_non_null(strstr(err.text, path));
-	assert_non_null(strstr(err.text, "No such file"));
+	(void)state;
+	assert_int_equal(walk(&chain, &err), ROWS);
+	assert_string_equal(err.text, "");
+	assert_int_equal(chain.head.seq, ROWS);
+	free_chain(&chain);
 }
 
-static void a_relative_state_dir_is_made_with_its_parents(void **state)
+/* The documented bytes: anyone can compute them. */
+static void a_rows_hash_is_the_documented_one(void **state)
 {
-	const struct place *place = *state;
+	struct journal_row row = {
+		.time_us = 1795341600250000,
+		.route = (char[]) { "shop" },
+		.release = (char[]) { "r1" },
+		.who = (char[]) { "guard" },
+		.action = (char[]) { "rollback" },
+		.from = { (char[]) { "running" }, 2, 50000 },
+		.to = { (char[]) { "rolled_back" }, 0, 0 },
+		.verdict = (char[]) { "ROLL_BACK" },
+		.reason = (char[]) { "it failed" },
+		.evidence = (char[]) { "{}" },
+		.counters = (char[]) { "{}" },
+	};
+	struct journal_head head = { .seq = 0 };
+	char hash[JOURNAL_HASH_TEXT_SIZE];
+
+	(void)state;
+	assert_true(journal_row_chain(&row, &head));
+	journal_hash_format(row.hash, hash);
+	assert_string_equal(
+	    hash, "316d2c2028ae7489007aa22c920004b31c21deb840e164945373ab8385ae520c");
+}
+
+static void every_field_of_a_row_is_held_by_its_hash(void **state)
+{
+	(void)state;
+	for (unsigned field = 0; field < 15; field++) {
+		struct chain chain = a_chain();
+		struct journal_row *row = chain.rows[3];
+		struct error err = { "" };
+		char *const texts[] = { row->route, row->release, row->who, row->action,
+			row->from.state, row->to.state, row->verdict, row->reason,
+			row->evidence, row->counters };
+		int64_t *const numbers[] = { &row->time_us, &row->from.stage,
+			&row->from.weight_ppm, &row->to.stage, &row->to.weight_ppm };
+
+		if (field < 10)
+			texts[field][0] ^= 1;
+		else
+			(*numbers[field - 10])++;
+		assert_int_equal(walk(&chain, &err), 3);
+		assert_string_equal(err.text, "row 4 was changed");
+		free_chain(&chain);
+	}
+}
+
+static void text_that_moves_from_one_field_to_the_next_is_a_change(void **state)
+{
+	struct chain chain = a_chain();
+	struct journal_row *row = chain.rows[0];
 	struct error err = { "" };
-	int before = open(".", O_RDONLY | O_DIRECTORY);
-	struct journal *journal;
-	char path[PATH_SIZE + 32];
 
-	assert_true(before >= 0);
-	assert_int_equal(chdir(place->root), 0);
-	journal = journal_open("a/b/state/", &err);
-	assert_int_equal(fchdir(before), 0);
-	close(before);
-	assert_non_null(journal);
-	journal_close(journal);
-	snprintf(path, sizeof(path), "%s/a/b/state/journal.jsonl", place->root);
-	assert_int_equal(access(path, F_OK), 0);
+	(void)state;
+	free(row->route);
+	free(row->release);
+	row->route = strdup("shopr");
+	row->release = strdup("1");
+	assert_int_equal(walk(&chain, &err), 0);
+	free_chain(&chain);
 }
 
-static void what_is_no_journal_is_refused_in_words(void **state)
+static void a_row_that_was_taken_out_is_missed(void **state)
+{
+	struct chain chain = a_chain();
+	struct journal_row *taken = chain.rows[4];
+	struct error err = { "" };
+
+	(void)state;
+	chain.rows[4] = NULL;
+	assert_int_equal(walk(&chain, &err), 5);
+	assert_string_equal(err.text, "row 5 is missing: after row 4 comes 6");
+	chain.rows[4] = taken;
+	free_chain(&chain);
+}
+
+static void rows_that_changed_places_are_noticed(void **state)
+{
+	struct chain chain = a_chain();
+	struct journal_row *row = chain.rows[2];
+	struct error err = { "" };
+
+	(void)state;
+	chain.rows[2] = chain.rows[3];
+	chain.rows[3] = row;
+	assert_int_equal(walk(&chain, &err), 2);
+	chain.rows[2]->seq = 3;
+	chain.rows[3]->seq = 4;
+	assert_int_equal(walk(&chain, &err), 2);
+	free_chain(&chain);
+}
+
+/* With a hash made anew it is whole by itself, but its successor knows it not. */
+static void a_row_that_was_rewritten_with_its_hash_is_noticed_by_the_next(void **state)
+{
+	struct chain chain = a_chain();
+	struct journal_head before = { .seq = 2 };
+	struct error err = { "" };
+
+	(void)state;
+	memcpy(before.hash, chain.rows[1]->hash, sizeof(before.hash));
+	chain.rows[2]->who[0] ^= 1;
+	assert_true(journal_row_chain(chain.rows[2], &before));
+	assert_int_equal(walk(&chain, &err), 3);
+	assert_string_equal(
+	    err.text, "row 4 does not follow the row before it: one of them was replaced");
+	free_chain(&chain);
+}
+
+static void the_head_is_remembered_in_a_file(void **state)
 {
 	const struct place *place = *state;
+	struct chain chain = a_chain();
+	struct journal_head head;
 	struct error err = { "" };
 
 	assert_int_equal(mkdir(place->state_dir, 0700), 0);
-	assert_int_equal(mkfifo(place->file, 0600), 0);
-	assert_null(journal_open(place->state_dir, &err));
-	assert_non_null(strstr(err.text, "not a regular file"));
-	assert_int_equal(unlink(place->file), 0);
-	assert_int_equal(rmdir(place->state_dir), 0);
-	assert_int_equal(mknod(place->state_dir, S_IFREG | 0600, 0), 0);
-	assert_null(journal_open(place->state_dir, &err));
-	assert_non_null(strstr(err.text, "state_dir"));
+	assert_true(journal_head_read(place->state_dir, &head, &err));
+	assert_int_equal(head.seq, 0);
+	for (int64_t seq = 1; seq < 5; seq++) {
+		chain.head.seq = seq;
+		assert_true(journal_head_write(place->state_dir, &chain.head, &err));
+		assert_true(journal_head_read(place->state_dir, &head, &err));
+		assert_int_equal(head.seq, seq);
+		assert_memory_equal(head.hash, chain.head.hash, sizeof(head.hash));
+	}
+	free_chain(&chain);
+}
+
+static void a_head_file_that_makes_no_sense_is_an_error(void **state)
+{
+	static const char *const texts[] = { "", "7", "x", "7 abc\n",
+		"-1 0000000000000000000000000000000000000000000000000000000000000000\n" };
+	const struct place *place = *state;
+
+	assert_int_equal(mkdir(place->state_dir, 0700), 0);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		FILE *file = fopen(place_file(place, journal_head_name), "w");
+		struct journal_head head;
+		struct error err = { "" };
+
+		assert_non_null(file);
+		fputs(texts[i], file);
+		fclose(file);
+		assert_false(journal_head_read(place->state_dir, &head, &err));
+		assert_non_null(strstr(err.text, "journal.head"));
+	}
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_row_says_who_did_what_when_why_and_on_which_evidence),
 		TEST(each_decision_has_the_name_of_what_it_was),
 		TEST(numbers_that_json_lacks_are_null_or_bounded),
 		TEST(a_persons_words_cannot_damage_a_row),
-		TEST(rows_are_added_to_those_of_the_run_before),
-		TEST(a_row_that_a_crash_has_cut_does_not_swallow_the_next),
-		TEST(a_whole_file_is_not_touched_when_it_is_opened),
-		TEST(a_full_disk_is_counted_and_the_journal_goes_on_after_it),
-		TEST(file_and_directory_are_their_owners_alone),
-		TEST(an_absolute_state_dir_needs_its_parent),
-		TEST(a_relative_state_dir_is_made_with_its_parents),
-		TEST(what_is_no_journal_is_refused_in_words),
+		TEST(a_row_of_an_older_weir_is_read_back_as_it_was),
+		TEST(what_is_no_row_is_not_read_as_one),
+		TEST(a_chain_that_nobody_touched_is_whole),
+		TEST(a_rows_hash_is_the_documented_one),
+		TEST(every_field_of_a_row_is_held_by_its_hash),
+		TEST(text_that_moves_from_one_field_to_the_next_is_a_change),
+		TEST(a_row_that_was_taken_out_is_missed),
+		TEST(rows_that_changed_places_are_noticed),
+		TEST(a_row_that_was_rewritten_with_its_hash_is_noticed_by_the_next),
+		TEST(the_head_is_remembered_in_a_file),
+		TEST(a_head_file_that_makes_no_sense_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,8 @@ static void methods_are_told_by_their_exact_names(void **state)
 	assert_int_equal(method_identify(SLICE("TRACE")), METHOD_TRACE);
 	assert_int_equal(method_identify(SLICE("get")), METHOD_OTHER);
 	assert_int_equal(method_identify(SLICE("GETS")), METHOD_OTHER);
-	assert_int_equal(method_identify(SLICE("PATCH")), METHOD_OTHER);
+	assert_int_equal(method_identify(SLICE("PATCH")), METHOD_PATCH);
+	assert_int_equal(method_identify(SLICE("PURGE")), METHOD_OTHER);
 	assert_int_equal(method_identify(SLICE("PROPFIND")), METHOD_OTHER);
 	assert_int_equal(method_identify((struct slice) { 0 }), METHOD_OTHER);
 }

@@ -133,6 +133,33 @@ static void large_foreign_bytes_are_not_copied_and_small_ones_are(void **state)
 	free_bytes(large);
 }
 
+static void what_is_held_goes_before_foreign_bytes_where_there_is_room(void **state)
+{
+	static char memory[10000];
+	const size_t head_len = strlen("new head ");
+
+	(void)state;
+	for (size_t room = 0; room < 20; room++) {
+		struct iovec iov[SENDQ_PARTS_MAX];
+		struct sendq q;
+
+		begin(&q, false);
+		fill(memory, 'o', sizeof(memory));
+		fill(memory + room, 'b', 5000);
+		copy(&q, "new head ");
+		assert_true(
+		    sendq_refer_behind(&q, (struct slice) { memory + room, 5000 }, memory));
+		assert_int_equal(sendq_iov(&q, iov), room >= head_len ? 1 : 2);
+		assert_int_equal(q.pending, head_len + 5000);
+		assert_memory_equal(iov[0].iov_base, "new head ", head_len);
+		assert_int_equal(memory[room], 'b');
+		copy(&q, " tail");
+		sendq_sent(&q, head_len + 5000);
+		assert_unsent(&q, SLICE(" tail"));
+		sendq_done(&q);
+	}
+}
+
 static void a_peer_may_take_any_part_of_it(void **state)
 {
 	enum {
@@ -486,6 +513,7 @@ int main(void)
 		cmocka_unit_test(an_empty_queue_has_nothing_to_send),
 		cmocka_unit_test(held_and_foreign_bytes_leave_in_the_order_they_came),
 		cmocka_unit_test(large_foreign_bytes_are_not_copied_and_small_ones_are),
+		cmocka_unit_test(what_is_held_goes_before_foreign_bytes_where_there_is_room),
 		cmocka_unit_test(a_peer_may_take_any_part_of_it),
 		cmocka_unit_test(what_is_kept_does_not_need_the_foreign_bytes),
 		cmocka_unit_test(more_pieces_than_one_writev_takes_are_copied),

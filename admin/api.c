@@ -1,0 +1,139 @@
+#include "admin/api.h"
+
+#include "admin/api_explain.h"
+#include "admin/api_order.h"
+#include "admin/api_reload.h"
+#include "admin/status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	METRICS_MAX_BYTES = 64 * 1024 * 1024
+};
+
+/* Everything there is to tell, as of now. */
+static struct status_view view_of(struct control *ctl)
+{
+	struct status_view view = {
+		.started_us = control_started_us(ctl),
+		.workers = control_workers(ctl),
+		.generation = control_snapshot(ctl)->generation,
+		.webhooks = webhooks_total(control_webhooks(ctl)),
+	};
+
+	control_refresh(ctl);
+	control_clock(&view.clock);
+	view.routes = control_routes(ctl, &view.n_routes);
+	store_health(control_store(ctl), &view.store);
+	return view;
+}
+
+static void get_status(struct api_call *call)
+{
+	struct status_view view = view_of(call->ctl);
+
+	api_send_json(call->req, HTTP_OK, status_json(&view));
+}
+
+static void get_metrics(struct api_call *call)
+{
+	struct status_view view = view_of(call->ctl);
+	struct prometheus out;
+
+	prometheus_init(&out, METRICS_MAX_BYTES);
+	status_metrics(&view, &out);
+	if (prometheus_ok(&out))
+		api_send_text(call->req, HTTP_OK, PROMETHEUS_CONTENT_TYPE, out.text, out.len);
+	else
+		api_send_error(call->req, HTTP_INTERNAL, "the metrics are larger than 64 MiB");
+	prometheus_done(&out);
+}
+
+static void get_healthz(struct api_call *call)
+{
+	api_send_text(call->req, HTTP_OK, "text/plain", "ok\n", 3);
+}
+
+static const struct resource {
+	const char *word;
+	bool of_route; /* "/routes/NAME/WORD", else "/WORD" */
+	bool changes;  /* POST, on the socket alone; else GET */
+	void (*serve)(struct api_call *call);
+} resources[] = {
+	{ "status", false, false, get_status },
+	{ "metrics", false, false, get_metrics },
+	{ "healthz", false, false, get_healthz },
+	{ "reload", false, true, api_reload },
+	{ "explain", true, false, api_explain },
+	{ "promote", true, true, api_order },
+	{ "rollback", true, true, api_order },
+	{ "pause", true, true, api_order },
+	{ "resume", true, true, api_order },
+	{ "set-weight", true, true, api_order },
+};
+
+static const struct resource *find_resource(const char *word, bool of_route)
+{
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
+		if (resources[i].of_route == of_route && strcmp(resources[i].word, word) == 0)
+			return &resources[i];
+	return NULL;
+}
+
+/* Splits the path: into the call, its word and the name of a route where it has one. */
+static const struct resource *read_path(struct api_call *call, const char *path)
+{
+	static const char prefix[] = "/routes/";
+	const char *name = path + sizeof(prefix) - 1;
+	const char *slash;
+
+	if (path[0] != '/')
+		return NULL;
+	if (strncmp(path, prefix, sizeof(prefix) - 1) != 0) {
+		call->word = path + 1;
+		return find_resource(call->word, false);
+	}
+	slash = strchr(name, '/');
+	if (slash == NULL || slash == name || slash - name >= API_ROUTE_SIZE)
+		return NULL;
+	memcpy(call->route, name, (size_t)(slash - name));
+	call->word = slash + 1;
+	return find_resource(call->word, true);
+}
+
+static void serve_found(const struct resource *resource, struct api_call *call)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(call->req);
+	const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+	bool is_post = evhttp_request_get_command(call->req) == EVHTTP_REQ_POST;
+
+	if (is_post && !resource->changes)
+		api_send_error(call->req, HTTP_BADMETHOD, "this is only to be read: use GET");
+	else if (!is_post && resource->changes)
+		api_send_error(call->req, HTTP_BADMETHOD, "this changes something: use POST");
+	else if (resource->of_route &&
+		 snapshot_find_route(control_snapshot(call->ctl), call->route) < 0)
+		api_send_error(call->req, HTTP_NOTFOUND, "there is no route of that name");
+	else if (query != NULL && evhttp_parse_query_str(query, &call->query) < 0)
+		api_send_error(call->req, HTTP_BADREQUEST, "malformed query");
+	else
+		resource->serve(call);
+	evhttp_clear_headers(&call->query);
+}
+
+void api_serve(
+    struct control *ctl, struct api_reloads *reloads, struct evhttp_request *req, bool local)
+{
+	struct api_call call = { .ctl = ctl, .reloads = reloads, .req = req };
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	const struct resource *resource = read_path(&call, path != NULL ? path : "");
+
+	if (resource != NULL && (local || !resource->changes))
+		serve_found(resource, &call);
+	else
+		api_send_error(req, HTTP_NOTFOUND,
+		    local ? "no such thing here"
+			  : "no such thing here; orders are taken on the admin socket alone");
+}

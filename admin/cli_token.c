@@ -1,0 +1,136 @@
+#include "admin/cli_token.h"
+
+#include "base/clock.h"
+#include "conf/config.h"
+#include "conf/units.h"
+
+#include <stdio.h>
+
+enum {
+	US_PER_S = 1000000,
+	DEFAULT_S = 60 * 60,
+	/* There is no taking back but by another key. */
+	LONGEST_S = 90 * 24 * 60 * 60,
+};
+
+static bool read_arm(const char *text, struct token *token, struct error *err)
+{
+	struct slice arm = slice_of(text != NULL ? text : "");
+
+	token->any_arm = slice_equal(arm, SLICE("any"));
+	token->arm = slice_equal(arm, SLICE("canary")) ? ARM_CANARY : ARM_LEGACY;
+	if (token->any_arm || slice_equal(arm, slice_of(arm_name(token->arm))))
+		return true;
+	error_set(err, "--arm is canary, legacy or any");
+	return false;
+}
+
+static bool read_life(const char *text, int64_t *life_s, struct error *err)
+{
+	struct error why;
+	uint64_t us;
+
+	*life_s = DEFAULT_S;
+	if (text == NULL)
+		return true;
+	if (!units_parse_duration(slice_of(text), &us, &why)) {
+		error_set(err, "--for: %s", why.text);
+		return false;
+	}
+	if (us < US_PER_S || us / US_PER_S > LONGEST_S) {
+		error_set(err, "--for is 1s to 90d");
+		return false;
+	}
+	*life_s = (int64_t)(us / US_PER_S);
+	return true;
+}
+
+bool cli_token_read(const struct cli_args *args, int64_t now_s,
+    struct cli_token_request *request, struct error *err)
+{
+	int64_t life_s;
+
+	request->route = cli_value(args, CLI_OPTION_ROUTE);
+	if (request->route == NULL) {
+		error_set(err, "--route is needed: a route's name, or '*' for any");
+		return false;
+	}
+	if (!read_arm(cli_value(args, CLI_OPTION_ARM), &request->token, err) ||
+	    !read_life(cli_value(args, CLI_OPTION_FOR), &life_s, err))
+		return false;
+	request->token.synthetic = cli_value(args, CLI_OPTION_SYNTHETIC) != NULL;
+	request->token.expires_s = now_s + life_s;
+	return true;
+}
+
+/* A token for a route that is not there, or has one arm only, is a slip of the pen. */
+static bool check_route(const struct config *config, const char *name, struct error *err)
+{
+	if (strcmp(name, "*") == 0)
+		return true;
+	for (size_t i = 0; i < config->n_routes; i++) {
+		if (strcmp(config->routes[i].name, name) != 0)
+			continue;
+		if (config->routes[i].canary != NULL)
+			return true;
+		error_set(err, "route %s has no canary: there is nothing to choose", name);
+		return false;
+	}
+	error_set(err, "%s has no route %s", config->path, name);
+	return false;
+}
+
+static bool make(const struct config *config, const struct cli_token_request *request,
+    char text[TOKEN_SIZE], struct error *err)
+{
+	struct secret key = { 0 };
+	bool ok;
+
+	if (config->weir.token_key_file == NULL) {
+		error_set(err, "%s has no token_key_file in [weir]: no token would be honoured",
+		    config->path);
+		return false;
+	}
+	ok = check_route(config, request->route, err) &&
+	     secret_read(config->weir.token_key_file, &key, err) &&
+	     token_write(&key, request->route, &request->token, text, err);
+	secret_wipe(&key);
+	return ok;
+}
+
+static enum cli_status print_token(const char *path, const struct cli_token_request *request)
+{
+	struct conf_problems problems;
+	struct config *config = config_load(path, &problems);
+	enum cli_status status = CLI_FAILED;
+	char text[TOKEN_SIZE];
+	struct error err;
+
+	for (size_t i = 0; i < problems.n; i++)
+		fprintf(stderr, "%s\n", problems.lines[i]);
+	if (config != NULL && make(config, request, text, &err)) {
+		printf("%s\n", text);
+		status = CLI_OK;
+	} else if (config != NULL) {
+		fprintf(stderr, "weir: %s\n", err.text);
+	}
+	config_free(config);
+	conf_problems_done(&problems);
+	return status;
+}
+
+enum cli_status cli_token_run(const struct cli_args *args)
+{
+	const char *path = cli_value(args, CLI_OPTION_CONFIG);
+	struct cli_token_request request;
+	struct error err;
+
+	if (path == NULL)
+		error_set(&err, "--config is needed: the file that names token_key_file");
+	if (path == NULL ||
+	    !cli_token_read(args, (int64_t)(clock_wall_us() / US_PER_S), &request, &err)) {
+		fprintf(stderr, "weir: %s\n", err.text);
+		return CLI_USAGE;
+	}
+	return print_token(path, &request);
+}

@@ -1,0 +1,161 @@
+#include "admin/evidence_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t STORE_EVERY_US = 1000000;
+
+struct evidence_log_row {
+	unsigned path_class; /* PATH_CLASS_ALL: the route */
+	struct evidence_entry entry;
+	double weight; /* 0..1 */
+};
+
+void evidence_log_done(struct evidence_log *log)
+{
+	free(log->rows);
+	*log = (struct evidence_log) { .n = 0 };
+}
+
+static struct evidence_log_row *row_of(
+    struct evidence_log *log, unsigned path_class, uint32_t generation)
+{
+	for (size_t i = 0; i < log->n; i++)
+		if (log->rows[i].path_class == path_class &&
+		    log->rows[i].entry.generation == generation)
+			return &log->rows[i];
+	if (log->n == log->size) {
+		size_t size = log->size > 0 ? 2 * log->size : 8;
+		struct evidence_log_row *rows = reallocarray(log->rows, size, sizeof(*rows));
+
+		if (rows == NULL)
+			return NULL;
+		log->rows = rows;
+		log->size = size;
+	}
+	log->rows[log->n] = (struct evidence_log_row) { .path_class = path_class };
+	log->rows[log->n].entry.generation = generation;
+	return &log->rows[log->n++];
+}
+
+static void add_counts(struct evidence_counts *sum, const struct evidence_counts *more)
+{
+	sum->n += more->n;
+	sum->failed += more->failed;
+	sum->bad += more->bad;
+	sum->over += more->over;
+	sum->over_all += more->over_all;
+	sum->units += more->units;
+	for (unsigned i = 0; i < LATENCY_THRESHOLDS; i++) {
+		sum->slow[i] += more->slow[i];
+		sum->good[i] += more->good[i];
+		sum->half_slow[0][i] += more->half_slow[0][i];
+		sum->half_slow[1][i] += more->half_slow[1][i];
+	}
+}
+
+static void add_evidence(struct evidence_log *log, const struct release *release,
+    unsigned path_class, const struct evidence *evidence)
+{
+	for (size_t i = 0; i < evidence->n_entries; i++) {
+		const struct evidence_entry *entry = &evidence->entries[i];
+		struct evidence_log_row *row;
+
+		/* What was assigned before the release began is nobody's evidence. */
+		if ((int32_t)(entry->generation - release->first_generation) < 0)
+			continue;
+		row = row_of(log, path_class, entry->generation);
+		if (row == NULL)
+			return;
+		row->weight = release->weights_ppm[entry->generation % EVIDENCE_GENERATIONS] /
+			      (double)PPM;
+		row->entry.has_latency = entry->has_latency;
+		for (enum arm arm = 0; arm < ARMS; arm++)
+			add_counts(&row->entry.arms[arm], &entry->arms[arm]);
+	}
+}
+
+void evidence_log_add(struct evidence_log *log, const struct release *release,
+    const struct release_evidence *evidence, double dt_s)
+{
+	log->dt_s += dt_s;
+	add_evidence(log, release, PATH_CLASS_ALL, evidence->route);
+	for (size_t i = 0; i < evidence->n_paths; i++)
+		add_evidence(
+		    log, release, evidence->paths[i].path_class, &evidence->paths[i].evidence);
+}
+
+static bool has_counts(const struct evidence_log *log)
+{
+	for (size_t i = 0; i < log->n; i++)
+		for (enum arm arm = 0; arm < ARMS; arm++)
+			if (log->rows[i].entry.arms[arm].n > 0 ||
+			    log->rows[i].entry.arms[arm].bad > 0)
+				return true;
+	return false;
+}
+
+static void fill(struct store_evidence *to, const struct evidence_log *log, size_t at,
+    const struct path_classes *path_classes)
+{
+	const struct evidence_log_row *row = &log->rows[at];
+	const char *name = "";
+	bool first = true;
+
+	if (row->path_class != PATH_CLASS_ALL)
+		name = path_classes_name(path_classes, row->path_class);
+	for (size_t i = 0; i < at; i++)
+		first = first && log->rows[i].path_class != row->path_class;
+	*to = (struct store_evidence) {
+		.stage = log->stage,
+		.dt_s = first ? log->dt_s : 0,
+		.weight = row->weight,
+		.has_latency = row->entry.has_latency,
+	};
+	snprintf(to->path, sizeof(to->path), "%s", name != NULL ? name : "other");
+	memcpy(to->arms, row->entry.arms, sizeof(to->arms));
+}
+
+static void store_rows(struct evidence_log *log, struct store *store, const char *route,
+    const struct path_classes *path_classes, uint64_t wall_us)
+{
+	struct store_evidence *rows = calloc(log->n, sizeof(*rows));
+	size_t n = 0;
+
+	if (rows == NULL)
+		return;
+	/* The route's own first: those of paths belong to it. */
+	for (size_t i = 0; i < log->n; i++)
+		if (log->rows[i].path_class == PATH_CLASS_ALL)
+			fill(&rows[n++], log, i, path_classes);
+	for (size_t i = 0; i < log->n; i++)
+		if (log->rows[i].path_class != PATH_CLASS_ALL)
+			fill(&rows[n++], log, i, path_classes);
+	store_add_evidence(store, route, log->release, wall_us, rows, n);
+	free(rows);
+}
+
+void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
+    const struct release *release, const struct path_classes *path_classes, uint64_t now_us,
+    uint64_t wall_us)
+{
+	uint32_t stage = release->plan.spec.staged ? release->plan.stage + 1 : 0;
+	bool changed = stage != log->stage || strcmp(release->id, log->release) != 0;
+
+	if (!changed && now_us < log->stored_us + STORE_EVERY_US)
+		return;
+	/* Time without traffic adds up, to be told with the next that comes. */
+	if (has_counts(log)) {
+		store_rows(log, store, route, path_classes, wall_us);
+		log->n = 0;
+		log->dt_s = 0;
+	}
+	log->stored_us = now_us;
+	if (!changed)
+		return;
+	log->n = 0;
+	log->dt_s = 0;
+	log->stage = stage;
+	memcpy(log->release, release->id, sizeof(log->release));
+}

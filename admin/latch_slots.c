@@ -1,0 +1,216 @@
+#include "admin/latch_slots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+const char latch_slots_name[] = "latches.now";
+
+/*
+ * A slot: 16 hexadecimal digits of XXH64 over the rest, then four lines: when, route,
+ * release, why; zeros to the end.
+ */
+enum {
+	SUM_DIGITS = 16,
+	FILE_SIZE = LATCH_SLOTS * LATCH_SLOT_SIZE,
+};
+
+static void sum_of(const char image[LATCH_SLOT_SIZE], char digits[SUM_DIGITS + 1])
+{
+	XXH64_hash_t sum = XXH64(image + SUM_DIGITS, LATCH_SLOT_SIZE - SUM_DIGITS, 0);
+
+	snprintf(digits, SUM_DIGITS + 1, "%016" PRIx64, (uint64_t)sum);
+}
+
+static bool has_newline(const char *text)
+{
+	return strchr(text, '\n') != NULL;
+}
+
+static bool fill(char image[LATCH_SLOT_SIZE], const struct latch *latch)
+{
+	char digits[SUM_DIGITS + 1];
+	char why[256];
+	int n;
+
+	if (has_newline(latch->route) || has_newline(latch->release))
+		return false;
+	snprintf(why, sizeof(why), "%s", latch->why);
+	for (char *at = why; (at = strchr(at, '\n')) != NULL;)
+		*at = ' ';
+	memset(image, 0, LATCH_SLOT_SIZE);
+	n = snprintf(image + SUM_DIGITS, LATCH_SLOT_SIZE - SUM_DIGITS,
+	    "%" PRId64 "\n%s\n%s\n%s\n", latch->since_us, latch->route, latch->release, why);
+	if (n < 0 || n >= LATCH_SLOT_SIZE - SUM_DIGITS)
+		return false;
+	sum_of(image, digits);
+	memcpy(image, digits, SUM_DIGITS);
+	return true;
+}
+
+/* The next line, ended with '\0'; NULL: there is none. */
+static char *take_line(char **rest)
+{
+	char *line = *rest;
+	char *end = strchr(line, '\n');
+
+	if (end == NULL)
+		return NULL;
+	*end = '\0';
+	*rest = end + 1;
+	return line;
+}
+
+/* Whether the slot held a latch. */
+static bool read_slot(const char image[LATCH_SLOT_SIZE], struct latches *latches)
+{
+	char text[LATCH_SLOT_SIZE + 1 - SUM_DIGITS];
+	char digits[SUM_DIGITS + 1];
+	char *rest = text;
+	const char *since, *route, *release, *why;
+
+	sum_of(image, digits);
+	if (memcmp(image, digits, SUM_DIGITS) != 0)
+		return false;
+	memcpy(text, image + SUM_DIGITS, LATCH_SLOT_SIZE - SUM_DIGITS);
+	text[LATCH_SLOT_SIZE - SUM_DIGITS] = '\0';
+	since = take_line(&rest);
+	route = since != NULL ? take_line(&rest) : NULL;
+	release = route != NULL ? take_line(&rest) : NULL;
+	why = release != NULL ? take_line(&rest) : NULL;
+	return why != NULL &&
+	       latches_add(latches, route, release, strtoll(since, NULL, 10), why);
+}
+
+static bool read_all(struct latch_slots *slots, struct latches *latches)
+{
+	for (int i = 0; i < LATCH_SLOTS; i++) {
+		struct latch_slot *slot = &slots->items[i];
+		ssize_t len =
+		    pread(slots->fd, slot->image, LATCH_SLOT_SIZE, (off_t)i * LATCH_SLOT_SIZE);
+
+		if (len < 0)
+			return false;
+		if (len == LATCH_SLOT_SIZE && read_slot(slot->image, latches))
+			slot->ticket = UINT64_MAX;
+		else
+			memset(slot->image, 0, LATCH_SLOT_SIZE);
+	}
+	return true;
+}
+
+/* Its blocks are there only once they have been written. */
+static bool take_room(int fd)
+{
+	static const char zeros[LATCH_SLOT_SIZE];
+	struct stat file;
+
+	if (fstat(fd, &file) < 0)
+		return false;
+	if (!S_ISREG(file.st_mode)) {
+		errno = EINVAL;
+		return false;
+	}
+	for (off_t at = file.st_size / LATCH_SLOT_SIZE * LATCH_SLOT_SIZE; at < FILE_SIZE;
+	     at += LATCH_SLOT_SIZE) {
+		if (pwrite(fd, zeros, sizeof(zeros), at) != (ssize_t)sizeof(zeros))
+			return false;
+	}
+	return file.st_size >= FILE_SIZE || fsync(fd) == 0;
+}
+
+static int open_file(const char *state_dir, int flags)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", state_dir, latch_slots_name) >=
+	    (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+}
+
+bool latch_slots_open(struct latch_slots *slots, const char *state_dir, struct latches *latches,
+    struct error *err)
+{
+	bool writable = true;
+
+	memset(slots, 0, sizeof(*slots));
+	slots->fd = open_file(state_dir, O_RDWR | O_CREAT);
+	if (slots->fd < 0) {
+		writable = false;
+		slots->fd = open_file(state_dir, O_RDONLY);
+	}
+	if (slots->fd >= 0 && read_all(slots, latches) && writable && take_room(slots->fd))
+		return true;
+	error_set(err, "%s/%s: %s", state_dir, latch_slots_name, strerror(errno));
+	latch_slots_close(slots);
+	return false;
+}
+
+void latch_slots_close(struct latch_slots *slots)
+{
+	if (slots->fd >= 0)
+		close(slots->fd);
+	slots->fd = -1;
+}
+
+void latch_slots_adopt(struct latch_slots *slots, uint64_t ticket)
+{
+	for (int i = 0; i < LATCH_SLOTS; i++) {
+		if (slots->items[i].ticket == UINT64_MAX)
+			slots->items[i].ticket = ticket;
+	}
+}
+
+int latch_slots_take(struct latch_slots *slots, const struct latch *latch, uint64_t ticket)
+{
+	for (int i = 0; slots->fd >= 0 && i < LATCH_SLOTS; i++) {
+		struct latch_slot *slot = &slots->items[i];
+
+		if (slot->ticket != 0)
+			continue;
+		if (!fill(slot->image, latch))
+			return -1;
+		slot->ticket = ticket;
+		slot->changed = true;
+		return i;
+	}
+	return -1;
+}
+
+void latch_slots_release(struct latch_slots *slots, uint64_t ticket)
+{
+	for (int i = 0; i < LATCH_SLOTS; i++) {
+		struct latch_slot *slot = &slots->items[i];
+
+		if (slot->ticket == 0 || slot->ticket > ticket)
+			continue;
+		memset(slot->image, 0, LATCH_SLOT_SIZE);
+		slot->ticket = 0;
+		slot->changed = true;
+	}
+}
+
+int latch_slots_next(const struct latch_slots *slots)
+{
+	int i = 0;
+
+	while (i < LATCH_SLOTS && !slots->items[i].changed)
+		i++;
+	return slots->fd >= 0 && i < LATCH_SLOTS ? i : -1;
+}
+
+bool latch_slots_write(int fd, int slot, const char image[LATCH_SLOT_SIZE])
+{
+	return pwrite(fd, image, LATCH_SLOT_SIZE, (off_t)slot * LATCH_SLOT_SIZE) ==
+	       LATCH_SLOT_SIZE;
+}

@@ -1,0 +1,17 @@
+/*
+ * What /status says of one route: its release, what that waits for, and why.
+ *
+ * Thread  the control thread's.
+ */
+#ifndef ADMIN_STATUS_ROUTE_H
+#define ADMIN_STATUS_ROUTE_H
+
+#include "admin/managed_route.h"
+
+#include <jansson.h>
+
+/* A new reference, or NULL when out of memory. */
+json_t *status_route_json(
+    const struct managed_route *managed, const struct release_clock *clock);
+
+#endif
