@@ -1,5 +1,6 @@
 #include "admin/api.h"
 
+#include "admin/api_drill.h"
 #include "admin/api_explain.h"
 #include "admin/api_order.h"
 #include "admin/api_reload.h"
@@ -57,20 +58,21 @@ static void get_healthz(struct api_call *call)
 
 static const struct resource {
 	const char *word;
-	bool of_route; /* "/routes/NAME/WORD", else "/WORD" */
-	bool changes;  /* POST, on the socket alone; else GET */
+	bool of_route;    /* "/routes/NAME/WORD", else "/WORD" */
+	unsigned methods; /* but for GET, on the socket alone */
 	void (*serve)(struct api_call *call);
 } resources[] = {
-	{ "status", false, false, get_status },
-	{ "metrics", false, false, get_metrics },
-	{ "healthz", false, false, get_healthz },
-	{ "reload", false, true, api_reload },
-	{ "explain", true, false, api_explain },
-	{ "promote", true, true, api_order },
-	{ "rollback", true, true, api_order },
-	{ "pause", true, true, api_order },
-	{ "resume", true, true, api_order },
-	{ "set-weight", true, true, api_order },
+	{ "status", false, EVHTTP_REQ_GET, get_status },
+	{ "metrics", false, EVHTTP_REQ_GET, get_metrics },
+	{ "healthz", false, EVHTTP_REQ_GET, get_healthz },
+	{ "reload", false, EVHTTP_REQ_POST, api_reload },
+	{ "explain", true, EVHTTP_REQ_GET, api_explain },
+	{ "promote", true, EVHTTP_REQ_POST, api_order },
+	{ "rollback", true, EVHTTP_REQ_POST, api_order },
+	{ "pause", true, EVHTTP_REQ_POST, api_order },
+	{ "resume", true, EVHTTP_REQ_POST, api_order },
+	{ "set-weight", true, EVHTTP_REQ_POST, api_order },
+	{ "drill", true, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE, api_drill },
 };
 
 static const struct resource *find_resource(const char *word, bool of_route)
@@ -106,11 +108,11 @@ static void serve_found(const struct resource *resource, struct api_call *call)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(call->req);
 	const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
-	bool is_post = evhttp_request_get_command(call->req) == EVHTTP_REQ_POST;
+	unsigned method = evhttp_request_get_command(call->req);
 
-	if (is_post && !resource->changes)
+	if ((resource->methods & method) == 0 && (resource->methods & EVHTTP_REQ_GET) != 0)
 		api_send_error(call->req, HTTP_BADMETHOD, "this is only to be read: use GET");
-	else if (!is_post && resource->changes)
+	else if ((resource->methods & method) == 0)
 		api_send_error(call->req, HTTP_BADMETHOD, "this changes something: use POST");
 	else if (resource->of_route &&
 		 snapshot_find_route(control_snapshot(call->ctl), call->route) < 0)
@@ -122,6 +124,14 @@ static void serve_found(const struct resource *resource, struct api_call *call)
 	evhttp_clear_headers(&call->query);
 }
 
+/* Over TCP even the wrong method for an order gets no more than a 404. */
+static bool may_change(const struct resource *resource, struct evhttp_request *req)
+{
+	return (resource->methods & EVHTTP_REQ_GET) == 0 ||
+	       (resource->methods & evhttp_request_get_command(req) &
+		   ~(unsigned)EVHTTP_REQ_GET) != 0;
+}
+
 void api_serve(
     struct control *ctl, struct api_reloads *reloads, struct evhttp_request *req, bool local)
 {
@@ -130,7 +140,7 @@ void api_serve(
 	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
 	const struct resource *resource = read_path(&call, path != NULL ? path : "");
 
-	if (resource != NULL && (local || !resource->changes))
+	if (resource != NULL && (local || !may_change(resource, req)))
 		serve_found(resource, &call);
 	else
 		api_send_error(req, HTTP_NOTFOUND,

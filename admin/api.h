@@ -8,6 +8,7 @@
  *     POST /routes/NAME/promote          also rollback, pause, resume
  *          ?why=...                      -> 200 {"route", "state", "weight_ppm"}
  *     POST /routes/NAME/set-weight       ?weight_ppm=0..1000000&why=...; likewise
+ *     POST /routes/NAME/drill            also GET, DELETE; JSON: admin/api_drill.h
  *     POST /reload                       -> 200 {"generation"} or 422 {"error"}
  *
  * Errors are JSON {"error": "..."}: 400, 404, 405, 409 (cannot be done now), 422.

@@ -1,6 +1,9 @@
 #include "admin/api_reload.h"
 
+#include "admin/json_values.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	WAITING_MAX = 64
@@ -18,14 +21,32 @@ struct api_reloads {
 	size_t n;
 };
 
+/* A list of the text's lines. */
+static json_t *lines_json(const char *text)
+{
+	json_t *list = json_array();
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+		char *line = strndup(text, len);
+
+		if (line != NULL)
+			json_array_append_new(list, json_text(line));
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+	return list;
+}
+
 static void tell(
     struct api_reloads *reloads, struct evhttp_request *req, bool ok, const char *text)
 {
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), NULL, NULL);
 	if (ok)
 		api_send_json(req, HTTP_OK,
-		    json_pack("{s:I}", "generation",
-			(json_int_t)control_snapshot(reloads->ctl)->generation));
+		    json_pack("{s:I, s:o}", "generation",
+			(json_int_t)control_snapshot(reloads->ctl)->generation, "warnings",
+			lines_json(text)));
 	else
 		api_send_error(req, 422, text);
 }

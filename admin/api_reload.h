@@ -1,6 +1,6 @@
 /*
- * POST /reload, answered when the reload is over: 200 {"generation"}, 422 {"error"}
- * where the configuration was not taken over. Who asks while one is under way is
+ * POST /reload, answered when the reload is over: 200 {"generation", "warnings"}, 422
+ * {"error"} where the configuration was not taken over. Who asks while one is under way is
  * answered by the one after it, since the file may have changed meanwhile.
  *
  * Thread  the control thread's.

@@ -1,6 +1,7 @@
 #include "admin/cli.h"
 
 #include "admin/cli_args.h"
+#include "admin/cli_drill.h"
 #include "admin/cli_explain.h"
 #include "admin/cli_journal.h"
 #include "admin/cli_judge.h"
@@ -16,11 +17,13 @@
 static enum cli_status check(const char *path)
 {
 	struct conf_problems problems;
-	struct config *config = config_load(path, &problems);
+	struct config *config = config_load(path, CONF_TO_CHECK, &problems);
 	enum cli_status status = config != NULL ? CLI_OK : CLI_FAILED;
 
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.lines[i]);
+	for (size_t i = 0; i < problems.n_warnings; i++)
+		fprintf(stderr, "%s\n", problems.warnings[i]);
 	if (config != NULL)
 		printf("ok\n");
 	config_free(config);
@@ -34,6 +37,7 @@ static int run_command(const struct cli_args *args)
 	case CLI_STATUS: return (int)cli_status_run(args);
 	case CLI_EXPLAIN: return (int)cli_explain_run(args);
 	case CLI_JOURNAL: return (int)cli_journal_run(args);
+	case CLI_DRILL: return (int)cli_drill_run(args);
 	case CLI_JUDGE: return (int)cli_judge_run(args);
 	case CLI_TOKEN: return (int)cli_token_run(args);
 	case CLI_RUN: return control_run(args->operand);

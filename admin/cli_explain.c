@@ -201,7 +201,7 @@ static json_t *explain_by_file(
     const char *path, const char *route_name, const struct explain_asked *asked)
 {
 	struct conf_problems problems;
-	struct config *config = config_load(path, &problems);
+	struct config *config = config_load(path, CONF_TO_CHECK, &problems);
 	const struct route_conf *route;
 	struct error err = { "" };
 	json_t *json = NULL;

@@ -41,14 +41,27 @@ static void print_order(const json_t *json)
 	    weight_ppm / 10000);
 }
 
+static void print_reload(const json_t *json)
+{
+	const json_t *warnings = json_object_get(json, "warnings");
+
+	for (size_t i = 0; i < json_array_size(warnings); i++) {
+		const char *warning = json_string_value(json_array_get(warnings, i));
+
+		if (warning != NULL)
+			fprintf(stderr, "%s\n", warning);
+	}
+	printf("reloaded: generation %" JSON_INTEGER_FORMAT "\n",
+	    json_integer_value(json_object_get(json, "generation")));
+}
+
 static enum cli_status give(const struct cli_args *args, struct buffer *target)
 {
 	struct cli_answer answer;
 	enum cli_status status = cli_ask_about(args, "POST", target, &answer);
 
 	if (status == CLI_OK && args->command == CLI_RELOAD)
-		printf("reloaded: generation %" JSON_INTEGER_FORMAT "\n",
-		    json_integer_value(json_object_get(answer.json, "generation")));
+		print_reload(answer.json);
 	else if (status == CLI_OK)
 		print_order(answer.json);
 	cli_answer_done(&answer);

@@ -101,7 +101,7 @@ static bool make(const struct config *config, const struct cli_token_request *re
 static enum cli_status print_token(const char *path, const struct cli_token_request *request)
 {
 	struct conf_problems problems;
-	struct config *config = config_load(path, &problems);
+	struct config *config = config_load(path, CONF_TO_CHECK, &problems);
 	enum cli_status status = CLI_FAILED;
 	char text[TOKEN_SIZE];
 	struct error err;

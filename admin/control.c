@@ -1,5 +1,6 @@
 #include "admin/control.h"
 
+#include "admin/drill_session.h"
 #include "admin/loader.h"
 #include "admin/server.h"
 #include "base/clock.h"
@@ -112,18 +113,60 @@ bool control_command(struct control *ctl, const char *route, const struct releas
 	return managed_routes_command(&ctl->routes, route, order, &now, err);
 }
 
-static void report(const struct conf_problems *problems, char *text, size_t size)
+static void join(char *const *lines, size_t n_lines, char *text, size_t size)
 {
 	size_t len = 0;
 
 	text[0] = '\0';
-	for (size_t i = 0; i < problems->n && len < size; i++) {
-		int n = snprintf(
-		    text + len, size - len, "%s%s", i > 0 ? "\n" : "", problems->lines[i]);
+	for (size_t i = 0; i < n_lines && len < size; i++) {
+		int n = snprintf(text + len, size - len, "%s%s", i > 0 ? "\n" : "", lines[i]);
 
-		log_error("%s", problems->lines[i]);
 		len += n > 0 ? (size_t)n : 0;
 	}
+}
+
+static void log_warnings(const struct conf_problems *problems)
+{
+	for (size_t i = 0; i < problems->n_warnings; i++)
+		log_warn("%s", problems->warnings[i]);
+}
+
+bool control_begin_drill(
+    struct control *ctl, const char *route, const struct drill_order *order, struct error *err)
+{
+	struct managed_route *managed = managed_routes_find(&ctl->routes, route);
+	struct instant now;
+
+	if (managed == NULL) {
+		error_set(err, "there is no route '%s'", route);
+		return false;
+	}
+	/* What was counted before is no part of it. */
+	control_refresh(ctl);
+	instant_read(&now);
+	return drill_session_begin(&ctl->routes, managed, order, &now, err);
+}
+
+bool control_stop_drill(struct control *ctl, const char *route, const char *why)
+{
+	struct managed_route *managed = managed_routes_find(&ctl->routes, route);
+
+	if (managed == NULL || !drill_session_is_running(managed))
+		return false;
+	drill_session_stop(&ctl->routes, managed, why);
+	return true;
+}
+
+/* The text: the problems; where there is none, the warnings. */
+static void report(const struct conf_problems *problems, char *text, size_t size)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		log_error("%s", problems->lines[i]);
+	log_warnings(problems);
+	if (problems->n > 0)
+		join(problems->lines, problems->n, text, size);
+	else
+		join(problems->warnings, problems->n_warnings, text, size);
 }
 
 /*
@@ -442,12 +485,13 @@ int control_run(const char *config_path)
 		.wakeup_fd = -1,
 	};
 	struct conf_problems problems = { 0 };
-	struct config *config = config_load(config_path, &problems);
+	struct config *config = config_load(config_path, CONF_TO_RUN, &problems);
 	struct error err = { "" };
 	int status = EXIT_FAILURE;
 
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.lines[i]);
+	log_warnings(&problems);
 	conf_problems_done(&problems);
 	if (config == NULL)
 		return EXIT_FAILURE;

@@ -17,7 +17,7 @@
 
 struct control;
 
-/* What came of a reload; text says why it was not taken over. */
+/* What came of a reload; text says why it was not taken over; else the warnings, one a line. */
 typedef void reload_done_fn(void *arg, bool ok, const char *text);
 
 /*
@@ -50,6 +50,14 @@ void control_refresh(struct control *ctl);
  */
 __attribute__((warn_unused_result)) bool control_command(struct control *ctl, const char *route,
     const struct release_order *order, struct error *err);
+
+/* A rehearsal (admin/drill_session.h); likewise. */
+struct drill_order;
+__attribute__((warn_unused_result)) bool control_begin_drill(
+    struct control *ctl, const char *route, const struct drill_order *order, struct error *err);
+/* False where none is under way. */
+__attribute__((warn_unused_result)) bool control_stop_drill(
+    struct control *ctl, const char *route, const char *why);
 
 /*
  * Reads the configuration again and takes it over if it is sound; *queued where

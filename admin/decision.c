@@ -206,6 +206,10 @@ void decision_carry_out(struct managed_routes *routes, struct managed_route *man
 	managed->on_the_clock = has_canary && release_is_on_the_clock(&managed->release);
 	if (!has_canary)
 		return;
+	/* What it cost is told up to this moment. */
+	if (step->changed)
+		route_budgets_tick(&managed->budgets, managed->route->live->stats,
+		    now->clock.now_us);
 	remember(routes, managed, step, now);
 	if (step->changed)
 		announce(routes, managed, &step->transition, now);

@@ -4,7 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t STORE_EVERY_US = 1000000;
+static const uint64_t STORE_PLAN_US = 1000000;
+static const uint64_t STORE_FIXED_US = 10000000;
+static const uint64_t STORE_PACE_US = 10000; /* times the routes: 100 moments a second */
+
+static uint64_t store_every_us(const struct release *release, size_t n_routes)
+{
+	uint64_t wanted = release->plan.state == PLAN_FIXED ? STORE_FIXED_US : STORE_PLAN_US;
+
+	return wanted > n_routes * STORE_PACE_US ? wanted : n_routes * STORE_PACE_US;
+}
 
 struct evidence_log_row {
 	unsigned path_class; /* PATH_CLASS_ALL: the route */
@@ -137,17 +146,18 @@ static void store_rows(struct evidence_log *log, struct store *store, const char
 }
 
 void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
-    const struct release *release, const struct path_classes *path_classes, uint64_t now_us,
-    uint64_t wall_us)
+    const struct release *release, const struct path_classes *path_classes,
+    const struct instant *now, size_t n_routes)
 {
+	uint64_t now_us = now->clock.now_us;
 	uint32_t stage = release->plan.spec.staged ? release->plan.stage + 1 : 0;
 	bool changed = stage != log->stage || strcmp(release->id, log->release) != 0;
 
-	if (!changed && now_us < log->stored_us + STORE_EVERY_US)
+	if (!changed && now_us < log->stored_us + store_every_us(release, n_routes))
 		return;
 	/* Time without traffic adds up, to be told with the next that comes. */
 	if (has_counts(log)) {
-		store_rows(log, store, route, path_classes, wall_us);
+		store_rows(log, store, route, path_classes, now->wall_us);
 		log->n = 0;
 		log->dt_s = 0;
 	}

@@ -8,6 +8,7 @@
 #ifndef ADMIN_EVIDENCE_LOG_H
 #define ADMIN_EVIDENCE_LOG_H
 
+#include "admin/instant.h"
 #include "admin/store.h"
 #include "metrics/route_stats.h"
 #include "rollout/release.h"
@@ -30,11 +31,12 @@ void evidence_log_add(struct evidence_log *log, const struct release *release,
     const struct release_evidence *evidence, double dt_s);
 
 /*
- * Hands what has come together to the store: after a second, or at once where the
- * stage or the release has changed since.
+ * Hands what has come together to the store: after a second (ten at a weight set by
+ * hand, more where there are thousands of routes), or at once where the stage or the
+ * release has changed since.
  */
 void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
-    const struct release *release, const struct path_classes *path_classes, uint64_t now_us,
-    uint64_t wall_us);
+    const struct release *release, const struct path_classes *path_classes,
+    const struct instant *now, size_t n_routes);
 
 #endif

@@ -10,10 +10,6 @@
 static const double exact_below = 9007199254740992.0;
 static const double e_max = 1e300;
 
-enum {
-	STATE_NAME_SIZE = 32
-};
-
 json_t *json_number(double value)
 {
 	if (!isfinite(value))
@@ -65,25 +61,37 @@ json_t *json_text(const char *text)
 	return json;
 }
 
-json_t *json_state(enum plan_state state)
+void shown_state(enum plan_state state, char text[SHOWN_STATE_SIZE])
 {
 	const char *name = plan_state_name(state);
-	char lower[STATE_NAME_SIZE];
 	size_t len = strlen(name);
 
-	if (len >= sizeof(lower))
-		len = sizeof(lower) - 1;
+	if (len >= SHOWN_STATE_SIZE)
+		len = SHOWN_STATE_SIZE - 1;
 	for (size_t i = 0; i < len; i++)
-		lower[i] = ascii_lower(name[i]);
-	return json_stringn(lower, len);
+		text[i] = ascii_lower(name[i]);
+	text[len] = '\0';
 }
 
-json_t *json_stage(enum plan_state state, uint32_t stage)
+json_t *json_state(enum plan_state state)
+{
+	char text[SHOWN_STATE_SIZE];
+
+	shown_state(state, text);
+	return json_string(text);
+}
+
+uint32_t shown_stage(enum plan_state state, uint32_t stage)
 {
 	bool staged = state == PLAN_RUNNING || state == PLAN_PAUSED || state == PLAN_BAKING ||
 		      state == PLAN_DONE;
 
-	return json_integer(staged ? (json_int_t)stage + 1 : 0);
+	return staged ? stage + 1 : 0;
+}
+
+json_t *json_stage(enum plan_state state, uint32_t stage)
+{
+	return json_integer((json_int_t)shown_stage(state, stage));
 }
 
 json_t *json_evidence(const struct verdict *verdict)

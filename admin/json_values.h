@@ -19,9 +19,14 @@ json_t *json_number(double value);
 json_t *json_text(const char *text);
 
 /* "rolled_back": the plan's state as it is shown outside. */
+enum {
+	SHOWN_STATE_SIZE = 24
+};
+void shown_state(enum plan_state state, char text[SHOWN_STATE_SIZE]);
 json_t *json_state(enum plan_state state);
 
 /* From 1; 0 in the states that are no stage of a plan's. */
+uint32_t shown_stage(enum plan_state state, uint32_t stage);
 json_t *json_stage(enum plan_state state, uint32_t stage);
 
 /* {"ln_e", "e", "threshold"}: E at which the guard rolls back; null where none is set. */

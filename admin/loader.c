@@ -22,7 +22,7 @@ static void *run(void *arg)
 	struct loader *loader = arg;
 	uint64_t one = 1;
 
-	loader->config = config_load(loader->path, &loader->problems);
+	loader->config = config_load(loader->path, CONF_TO_RUN, &loader->problems);
 	atomic_store(&loader->done, true);
 	/* A full counter is a signal as well. */
 	while (write(loader->notify_fd, &one, sizeof(one)) < 0 && errno == EINTR)

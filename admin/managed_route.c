@@ -1,6 +1,7 @@
 #include "admin/managed_route.h"
 
 #include "admin/decision.h"
+#include "admin/drill_session.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -8,19 +9,45 @@
 #include <string.h>
 
 /*
- * With the first, a route is looked at in a tick where so many requests have come, or
- * anything that matters; with the second, once in so many ticks for a few requests; with
- * the third, without any.
+ * A route is looked at in a tick where so many requests have come, or anything that
+ * matters; for fewer, once in a while, and the more routes there are the less often: at
+ * each tick up to a hundred routes, each 2.5 s from 2,500 on. Without traffic, each 10 s.
  */
 enum {
 	BUSY_REQUESTS = 16,
-	CALM_TICKS = 10,
+	ROUTES_EACH_TICK = 100,
+	CALM_TICKS_MAX = 25,
 	QUIET_TICKS = 100,
 };
 
-/* How often the budgets' windows move, and what changes all the time is stored. */
+static size_t calm_ticks(const struct managed_routes *routes)
+{
+	size_t ticks = routes->n / ROUTES_EACH_TICK + 1;
+
+	return ticks < CALM_TICKS_MAX ? ticks : CALM_TICKS_MAX;
+}
+
+/* How often the budgets' windows move. */
 static const uint64_t BUDGETS_EVERY_US = 1000000;
-static const uint64_t KEEP_EVERY_US = 1000000;
+
+/*
+ * How often what changes all the time is stored: for a plan under way, so that a restart
+ * goes on within a second of where it was; and for a weight set by hand. But thousands of
+ * routes together get no more than so much of the control thread and the disk.
+ */
+static const uint64_t KEEP_PLAN_US = 1000000;
+static const uint64_t KEEP_FIXED_US = 30000000;
+static const uint64_t KEEP_PACE_US = 1000; /* times the routes */
+
+static uint64_t keep_every_us(
+    const struct managed_routes *routes, const struct managed_route *managed)
+{
+	uint64_t wanted =
+	    managed->release.plan.state == PLAN_FIXED ? KEEP_FIXED_US : KEEP_PLAN_US;
+	uint64_t least = routes->n * KEEP_PACE_US;
+
+	return wanted > least ? wanted : least;
+}
 
 struct managed_route *managed_routes_find(const struct managed_routes *routes, const char *name)
 {
@@ -129,6 +156,8 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 		/* Moved, not copied: there is one of each. */
 		managed->release = before->release;
 		managed->log = before->log;
+		managed->drill = before->drill;
+		before->drill = NULL;
 		managed->budgets = before->budgets;
 		managed->kept_us = before->kept_us;
 		before->route = NULL;
@@ -147,6 +176,7 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 
 static void done(struct managed_route *managed)
 {
+	drill_session_free(managed);
 	/* One whose release has moved on has nothing left of its own. */
 	if (managed->route == NULL)
 		return;
@@ -161,6 +191,8 @@ void managed_routes_take_over(struct managed_routes *routes, struct managed_rout
 	struct snapshot *snapshot_before = routes->snapshot;
 	size_t n_before = routes->n;
 
+	for (size_t i = 0; i < n_before; i++)
+		drill_session_stop(routes, &before[i], "the configuration was reloaded");
 	routes->items = items;
 	routes->n = next->n_routes;
 	routes->snapshot = next;
@@ -209,21 +241,25 @@ static void tick(
 	evidence_log_add(&managed->log, &managed->release, &evidence, dt_s);
 	release_tick(&managed->release, &evidence, &now->clock, &step);
 	decision_carry_out(routes, managed, &step, now);
+	drill_session_tick(routes, managed, &evidence, dt_s, now);
 	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
-	    &managed->release, live->path_classes, now_us, now->wall_us);
-	if (now_us >= managed->kept_us + KEEP_EVERY_US)
+	    &managed->release, live->path_classes, now, routes->n);
+	if (now_us >= managed->kept_us + keep_every_us(routes, managed))
 		decision_keep(routes, managed, now);
 }
 
 void managed_routes_tick(struct managed_routes *routes, const struct instant *now, bool all)
 {
 	size_t turn = routes->ticks++;
+	size_t calm = calm_ticks(routes);
 
 	for (size_t i = 0; i < routes->n; i++) {
-		unsigned least = (i + turn) % CALM_TICKS == 0 ? 1 : BUSY_REQUESTS;
+		unsigned least = (i + turn) % calm == 0 ? 1 : BUSY_REQUESTS;
 
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
-		    routes->items[i].on_the_clock || (i + turn) % QUIET_TICKS == 0)
+		    routes->items[i].on_the_clock ||
+		    drill_session_is_running(&routes->items[i]) ||
+		    (i + turn) % QUIET_TICKS == 0)
 			tick(routes, &routes->items[i], now);
 	}
 }

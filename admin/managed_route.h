@@ -18,13 +18,16 @@
 #include "proxy/snapshot.h"
 #include "rollout/release.h"
 
+struct drill_session;
+
 struct managed_route {
 	size_t index;              /* in the live snapshot */
 	const struct route *route; /* likewise */
 	struct release release;
 	struct route_budgets budgets;
 	struct evidence_log log;
-	uint64_t kept_us;  /* when the store was last told */
+	struct drill_session *drill; /* the latest rehearsal; NULL: none in this process */
+	uint64_t kept_us;            /* when the store was last told */
 	bool on_the_clock; /* time alone will change something: it is looked at each tick */
 };
 

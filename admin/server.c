@@ -90,7 +90,7 @@ static struct evhttp *new_http(
 		return NULL;
 	evhttp_set_gencb(http, on_request, server);
 	evhttp_set_bevcb(http, new_connection, NULL);
-	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
+	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_DELETE);
 	evhttp_set_timeout(http, TIMEOUT_S);
 	evhttp_set_max_headers_size(http, HEADERS_MAX_BYTES);
 	evhttp_set_max_body_size(http, BODY_MAX_BYTES);

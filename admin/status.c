@@ -51,10 +51,14 @@ json_t *status_json(const struct status_view *view)
 	    webhooks_json(&view->webhooks), "routes", routes_json(view));
 }
 
-static struct metrics_route_view route_view(const struct managed_route *managed)
+_Static_assert((int)METRICS_STATE_SIZE == (int)SHOWN_STATE_SIZE, "same room");
+
+static struct metrics_route_view route_view(
+    const struct managed_route *managed, const struct release_clock *clock)
 {
 	const struct release *release = &managed->release;
 	const struct route *route = managed->route;
+	struct release_outlook outlook;
 	struct metrics_route_view view = {
 		.route = route->conf->name,
 		.release = release->id,
@@ -63,10 +67,24 @@ static struct metrics_route_view route_view(const struct managed_route *managed)
 		.has_canary = route->arms[ARM_CANARY] != NULL,
 		.weight_ppm = release_weight_ppm(release),
 		.ln_e = release->verdict.ln_e,
+		.ln_parts = release->verdict.ln_parts,
+		.sample_ratio_ln_e = release->verdict.sample_ratio_ln_e,
 		.verdict = verdict_name(release->verdict.action),
 		.latched = release_is_latched(release),
+		.evidence_lost = release->evidence_was_lost,
+		.stage = shown_stage(release->plan.state, release->plan.stage),
+		.failures_seen = release->cost.failures,
+		.failures_rescued = release->cost.rescued,
+		.withdrawn_paths = (unsigned)__builtin_popcountll(release->plan.withdrawn),
 	};
 
+	release_outlook(release, clock, &outlook);
+	view.waiting_for = release_wait_name(outlook.waiting_for);
+	view.hold_left_s = outlook.hold_left_s;
+	view.clean_up_due = outlook.clean_up_due;
+	view.has_thresholds =
+	    route_stats_thresholds(route->live->stats, PATH_CLASS_ALL, view.threshold_us);
+	shown_state(release->plan.state, view.state);
 	for (unsigned slot = 0; slot < PATH_CLASSES; slot++)
 		view.path_classes[slot] = path_classes_name(route->live->path_classes, slot);
 	return view;
@@ -100,9 +118,12 @@ static void write_own(const struct status_view *view, struct prometheus *out)
 
 void status_metrics(const struct status_view *view, struct prometheus *out)
 {
+	const char *forms[EVIDENCE_KINDS];
 	struct metrics_view metrics = { .version = WEIR_VERSION,
 		.verdicts = verdict_names,
 		.n_verdicts = VERDICTS,
+		.forms = forms,
+		.n_forms = EVIDENCE_KINDS,
 		.n_routes = view->n_routes };
 	struct metrics_route_view *views = calloc(view->n_routes + 1, sizeof(*views));
 
@@ -110,8 +131,12 @@ void status_metrics(const struct status_view *view, struct prometheus *out)
 		out->failed = true;
 		return;
 	}
+	for (enum evidence_kind kind = 0; kind < EVIDENCE_KINDS; kind++)
+		forms[kind] = evidence_kind_name(kind);
+	for (enum latency_threshold i = 0; i < LATENCY_THRESHOLDS; i++)
+		metrics.threshold_names[i] = latency_threshold_name(i);
 	for (size_t i = 0; i < view->n_routes; i++)
-		views[i] = route_view(&view->routes[i]);
+		views[i] = route_view(&view->routes[i], &view->clock);
 	metrics.routes = views;
 	metrics_write(out, &metrics);
 	write_own(view, out);

@@ -29,7 +29,7 @@ struct webhook_target {
 };
 
 enum {
-	WEBHOOK_KEY_MAX_BYTES = 4096,
+	WEBHOOK_KEY_MAX_BYTES = WEBHOOK_SECRET_MAX_BYTES,
 	WEBHOOK_SIGNATURE_SIZE = 72, /* "sha256=" and 64 digits */
 };
 

@@ -163,6 +163,35 @@ static void check_circles(
 	}
 }
 
+static bool uses(const struct rollout_conf *rollout, const struct webhook_conf *webhook)
+{
+	for (size_t i = 0; i < rollout->n_notify; i++) {
+		if (rollout->notify[i] == webhook)
+			return true;
+	}
+	for (size_t i = 0; i < rollout->n_stages; i++) {
+		if (rollout->stages[i].webhook == webhook)
+			return true;
+	}
+	return false;
+}
+
+static void check_webhooks(const struct config *config, struct problems *problems)
+{
+	for (size_t i = 0; i < config->n_webhooks; i++) {
+		const struct webhook_conf *webhook = &config->webhooks[i];
+		size_t by = 0;
+
+		while (by < config->n_rollouts && !uses(&config->rollouts[by], webhook))
+			by++;
+		if (by == config->n_rollouts)
+			problems_warn(problems, webhook->place.line,
+			    "[webhook %s] is told nothing: no rollout's 'notify' or gate names "
+			    "it",
+			    webhook->name);
+	}
+}
+
 bool check_whole(const struct config *config, struct problems *problems)
 {
 	struct bounds bounds;
@@ -173,6 +202,8 @@ bool check_whole(const struct config *config, struct problems *problems)
 		problems_add(problems, 1, "no [listen NAME] section; at least one is needed");
 	if (config->n_routes == 0)
 		problems_add(problems, 1, "no [route NAME] section; at least one is needed");
+	if (!problems_any(problems)) /* else a name that is wrong would leave it unused */
+		check_webhooks(config, problems);
 	if (!list_bounds(config, &bounds))
 		return false;
 	check_bounds(&bounds, problems);

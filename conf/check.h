@@ -8,8 +8,8 @@
 /*
  * Adds a problem where there is nothing to listen on or no route, where one
  * address is listened on twice, by itself or with all others of its port, where a
- * server is a listener of weir's own, and for each route that routes before it
- * leave nothing to. False when out of memory.
+ * server is a listener of weir's own. Warns of each route that routes before it leave
+ * nothing to, and of each webhook that nothing is told. False when out of memory.
  */
 __attribute__((warn_unused_result)) bool check_whole(
     const struct config *config, struct problems *problems);

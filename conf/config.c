@@ -56,6 +56,7 @@ static void free_routes(struct config *config)
 		free(route->add_prefix);
 		free(route->host_rewrite);
 		force_rules_done(route->force, route->n_force);
+		free(route->force_from);
 	}
 	free(config->routes);
 }

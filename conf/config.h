@@ -48,14 +48,20 @@ struct weir_conf {
 	enum log_level log_level;
 	uint32_t shutdown_timeout_ms;
 	char *token_key_file; /* signs testers' tokens; NULL: none are honoured */
+	struct conf_place token_key_place;
+};
+
+enum {
+	WEBHOOK_SECRET_MAX_BYTES = 4096
 };
 
 /* Where transitions are told to, and whom a gate may ask. */
 struct webhook_conf {
 	char *name;
 	struct conf_place place;
-	char *url;           /* http:// or https:// */
-	char *secret_file;   /* signs the body (HMAC-SHA-256); NULL: unsigned */
+	char *url;         /* http:// or https:// */
+	char *secret_file; /* signs the body (HMAC-SHA-256); NULL: unsigned */
+	struct conf_place secret_place;
 	uint32_t timeout_ms; /* for one attempt */
 	uint32_t attempts;
 };
@@ -157,6 +163,7 @@ struct rollout_conf;
  * By header or cookie it counts for clients in the route's force_from only.
  */
 struct force_rule {
+	struct conf_place place;
 	enum arm arm;
 	enum force_match {
 		FORCE_BY_HEADER,
@@ -201,9 +208,10 @@ struct route_conf {
 	struct status_set failure_status;
 	uint32_t weight_ppm;                /* where rollout is NULL */
 	const struct rollout_conf *rollout; /* NULL: the weight is set by hand */
-	struct force_rule force[FORCE_RULES_MAX];
+	struct force_rule *force;           /* few routes have any */
 	size_t n_force;
-	struct network_set force_from; /* clients whose force rules by header or cookie count */
+	struct network_set *force_from; /* clients whose force rules by header or cookie count;
+					   NULL: nobody's */
 };
 
 /* What a stage waits for, besides its time and its evidence. */
@@ -287,11 +295,24 @@ struct config {
 	size_t n_webhooks;
 };
 
-/* Every problem of a file, in order of line; the first 100 are kept. */
+/*
+ * What there is to say of a file: problems, for which it is refused, and warnings, of
+ * what works but is hardly meant. Both in order of line; of each the first 100 are kept.
+ */
 struct conf_problems {
 	char **lines; /* "weir.ini:12: unknown key 'stickyy' in [route shop]; did you mean
 			 'sticky'?" */
 	size_t n;
+	char **warnings; /* "weir.ini:12: warning: [route shop] never gets a request..." */
+	size_t n_warnings;
+};
+
+/* What a file is read for. */
+enum conf_purpose {
+	CONF_TO_RUN,
+	/* Perhaps not by the user, or on the machine, that will run it: a secret that cannot
+	   be read here is a warning only. */
+	CONF_TO_CHECK,
 };
 
 /*
@@ -300,7 +321,7 @@ struct conf_problems {
  * May block in the system's resolver where a server is given by name.
  */
 __attribute__((warn_unused_result)) struct config *config_load(
-    const char *path, struct conf_problems *problems);
+    const char *path, enum conf_purpose purpose, struct conf_problems *problems);
 void config_free(struct config *config);
 void conf_problems_done(struct conf_problems *problems);
 

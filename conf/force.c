@@ -102,24 +102,6 @@ static bool parse_match(struct slice text, struct force_rule *rule, struct error
 	return false;
 }
 
-/* Whether the wide rule takes every request that the other one could. */
-static bool covers(const struct force_rule *wide, const struct force_rule *other)
-{
-	struct network_set set = { .n = 1, .items = { wide->network } };
-
-	if (wide->match != other->match)
-		return false;
-	if (wide->match == FORCE_BY_ADDRESS)
-		return wide->network.prefix_bits <= other->network.prefix_bits &&
-		       network_set_has(&set, &other->network.base);
-	if (wide->value != NULL &&
-	    (other->value == NULL || strcmp(wide->value, other->value) != 0))
-		return false;
-	return wide->match == FORCE_BY_HEADER
-		   ? slice_equal_nocase(slice_of(wide->name), slice_of(other->name))
-		   : strcmp(wide->name, other->name) == 0;
-}
-
 static bool parse_rule(struct slice text, struct force_rule *rule, struct error *err)
 {
 	size_t len = 0;
@@ -131,31 +113,44 @@ static bool parse_rule(struct slice text, struct force_rule *rule, struct error 
 		   slice_trim((struct slice) { text.data + len, text.len - len }), rule, err);
 }
 
-bool force_rules_add(
-    struct slice text, struct force_rule rules[FORCE_RULES_MAX], size_t *n, struct error *err)
+static void rule_done(struct force_rule *rule)
 {
-	struct force_rule rule = { 0 };
-	bool ok = *n < FORCE_RULES_MAX;
+	free(rule->name);
+	free(rule->value);
+}
 
-	if (!ok)
-		error_set(err, "at most %d", FORCE_RULES_MAX);
-	ok = ok && parse_rule(text, &rule, err);
-	for (size_t i = 0; ok && i < *n; i++) {
-		ok = !covers(&rules[i], &rule);
-		if (!ok)
-			error_set(err, "never counts: a rule above it takes the same requests");
+static bool append(
+    const struct force_rule *rule, struct force_rule **rules, size_t *n, struct error *err)
+{
+	struct force_rule *grown = reallocarray(*rules, *n + 1, sizeof(*grown));
+
+	if (grown == NULL) {
+		error_set(err, "out of memory");
+		return false;
 	}
-	if (ok)
-		rules[(*n)++] = rule;
-	else
-		force_rules_done(&rule, 1);
-	return ok;
+	*rules = grown;
+	grown[(*n)++] = *rule;
+	return true;
+}
+
+bool force_rules_add(struct slice text, struct conf_place place, struct force_rule **rules,
+    size_t *n, struct error *err)
+{
+	struct force_rule rule = { .place = place };
+
+	if (*n == FORCE_RULES_MAX) {
+		error_set(err, "at most %d", FORCE_RULES_MAX);
+		return false;
+	}
+	if (parse_rule(text, &rule, err) && append(&rule, rules, n, err))
+		return true;
+	rule_done(&rule);
+	return false;
 }
 
 void force_rules_done(struct force_rule *rules, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		free(rules[i].name);
-		free(rules[i].value);
-	}
+	for (size_t i = 0; i < n; i++)
+		rule_done(&rules[i]);
+	free(rules);
 }

@@ -255,14 +255,15 @@ static const struct key keys[] = {
 	{ SECTION_ROUTE, "host_rewrite", KEY_AUTHORITY, AT(char *, route, host_rewrite),
 	    .unset = "none: as the client sent it", .reloads = true, .proxied = true,
 	    .help = "the Host that the server gets" },
-	{ SECTION_ROUTE, "force", KEY_FORCE, AT(struct force_rule, route, force[0]),
+	{ SECTION_ROUTE, "force", KEY_FORCE, AT(struct force_rule *, route, force),
 	    .beside = AT(size_t, route, n_force), .max = FORCE_RULES_MAX, .unset = "none",
 	    .repeats = true, .reloads = true, .proxied = true,
 	    .help = "requests that go to one arm whatever their bucket, and are not judged; "
 		    "of several rules the first that matches counts" },
-	{ SECTION_ROUTE, "force_from", KEY_NETWORKS, AT(struct network_set, route, force_from),
-	    .max = NETWORKS_MAX, .unset = "none", .repeats = true, .reloads = true,
-	    .proxied = true, .help = "clients who may force an arm by a header or a cookie" },
+	{ SECTION_ROUTE, "force_from", KEY_NETWORKS_APART,
+	    AT(struct network_set *, route, force_from), .max = NETWORKS_MAX, .unset = "none",
+	    .repeats = true, .reloads = true, .proxied = true,
+	    .help = "clients who may force an arm by a header or a cookie" },
 
 	{ SECTION_ROLLOUT, "stages", KEY_STAGES, AT(struct stage_conf, rollout, stages[0]),
 	    .beside = AT(size_t, rollout, n_stages), .max = STAGES_MAX, .required = true,
@@ -462,6 +463,7 @@ static const char *kind_text(enum key_kind kind)
 		return "WEIGHT TIME OPTIONS, separated by commas, as in 1% 10m gate=manual, "
 		       "100%";
 	case KEY_NETWORKS:
+	case KEY_NETWORKS_APART:
 		return "networks and addresses, separated by commas, as in 10.0.0.0/8";
 	case KEY_HEADER_REMOVE: return "NAME";
 	case KEY_HEADER_SET:

@@ -48,6 +48,7 @@ enum key_kind {
 	KEY_STATUS_SET,     /* struct status_set */
 	KEY_STAGES,         /* struct stage_conf[], and beside it size_t */
 	KEY_NETWORKS,       /* struct network_set */
+	KEY_NETWORKS_APART, /* struct network_set *: NULL where it is not written */
 	KEY_HEADER_REMOVE,  /* struct header_rules; min: enum header_direction */
 	KEY_HEADER_SET,     /* the same */
 	KEY_HEADER_ADD,     /* the same */
@@ -55,7 +56,7 @@ enum key_kind {
 	KEY_AUTHORITY,      /* char *: host[:port] */
 	KEY_REDIRECT,       /* struct redirect_conf */
 	KEY_RESPOND,        /* struct respond_conf */
-	KEY_FORCE,          /* struct force_rule[], and beside it size_t; at most max */
+	KEY_FORCE,          /* struct force_rule *, and beside it size_t; at most max */
 	KEY_EXPIRY,         /* struct expiry */
 	KEY_SCHEDULE,       /* struct schedule; at most max windows */
 	KEY_WEBHOOKS,       /* const struct webhook_conf *[], beside it size_t; at most max */

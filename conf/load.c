@@ -4,6 +4,7 @@
 #include "conf/keys.h"
 #include "conf/names.h"
 #include "conf/problems.h"
+#include "conf/secret_files.h"
 #include "conf/section_check.h"
 #include "conf/stages.h"
 #include "conf/value.h"
@@ -108,9 +109,11 @@ static void set_pairs(struct loading *loading, const struct written_section *sec
 		*line = pair->line;
 		loading->scope.place.line = pair->line;
 		loading->scope.suggest = problems_would_keep(loading->problems, pair->line);
-		if (!value_set(&loading->scope, pair->key, opened, pair->value, &err))
+		if (!value_set(&loading->scope, pair->key, opened, pair->value, &err)) {
+			*set_refused(lines, pair->key) = true;
 			problems_add(loading->problems, pair->line, "%s = %s: %s",
 			    pair->key->name, pair->value, err.text);
+		}
 	}
 }
 
@@ -164,6 +167,8 @@ static bool finish_section(struct loading *loading, const struct section_view *v
 	case SECTION_WEIR:
 		config->weir.admin_listen_place.line =
 		    set_line_of(view->lines, SECTION_WEIR, "admin_listen");
+		config->weir.token_key_place.line =
+		    set_line_of(view->lines, SECTION_WEIR, "token_key_file");
 		return true;
 	case SECTION_ROUTE:
 		section_check_route(view, &config->routes[at], loading->problems);
@@ -171,6 +176,10 @@ static bool finish_section(struct loading *loading, const struct section_view *v
 	case SECTION_ROLLOUT:
 		stages_settle(&config->rollouts[at]);
 		section_check_rollout(view, &config->rollouts[at], loading->problems);
+		return true;
+	case SECTION_WEBHOOK:
+		config->webhooks[at].secret_place.line =
+		    set_line_of(view->lines, SECTION_WEBHOOK, "secret_file");
 		return true;
 	default: return true;
 	}
@@ -212,8 +221,15 @@ static bool fill(struct loading *loading, struct slice text)
 	return check_whole(loading->config, loading->problems);
 }
 
-static struct config *load(
-    const char *path, struct slice text, resolve_fn *resolve, struct problems *problems)
+/* What is outside of the text: how names are resolved, and who looks at files it names. */
+struct surroundings {
+	resolve_fn *resolve;
+	bool has_files;
+	enum conf_purpose purpose; /* with has_files */
+};
+
+static struct config *load(const char *path, struct slice text,
+    const struct surroundings *around, struct problems *problems)
 {
 	struct loading loading = { .problems = problems };
 	struct config *config = calloc(1, sizeof(*config));
@@ -222,12 +238,14 @@ static struct config *load(
 	loading.scope = (struct value_scope) {
 		.config = config,
 		.names = &loading.names,
-		.resolve = resolve,
+		.resolve = around->resolve,
 	};
 	if (config != NULL)
 		config->path = strdup(path);
 	if (config == NULL || config->path == NULL || !fill(&loading, text))
 		problems_add(problems, 0, "out of memory");
+	else if (around->has_files)
+		secret_files_check(config, around->purpose, problems);
 	names_done(&loading.names);
 	written_done(&loading.written);
 	if (!problems_any(problems))
@@ -239,11 +257,12 @@ static struct config *load(
 struct config *config_load_text(
     const char *path, struct slice text, resolve_fn *resolve, struct conf_problems *problems)
 {
+	const struct surroundings around = { .resolve = resolve };
 	struct problems found;
 	struct config *config;
 
 	problems_init(&found, path);
-	config = load(path, text, resolve, &found);
+	config = load(path, text, &around, &found);
 	problems_finish(&found, problems);
 	return config;
 }
@@ -300,8 +319,14 @@ static char *read_file(const char *path, size_t *len, struct problems *problems)
 	return NULL;
 }
 
-struct config *config_load(const char *path, struct conf_problems *problems)
+struct config *config_load(
+    const char *path, enum conf_purpose purpose, struct conf_problems *problems)
 {
+	const struct surroundings around = {
+		.resolve = resolve_server,
+		.has_files = true,
+		.purpose = purpose,
+	};
 	struct config *config = NULL;
 	struct problems found;
 	size_t len = 0;
@@ -310,7 +335,7 @@ struct config *config_load(const char *path, struct conf_problems *problems)
 	problems_init(&found, path);
 	text = read_file(path, &len, &found);
 	if (text != NULL)
-		config = load(path, (struct slice) { text, len }, resolve_server, &found);
+		config = load(path, (struct slice) { text, len }, &around, &found);
 	free(text);
 	problems_finish(&found, problems);
 	return config;

@@ -1,6 +1,6 @@
 /*
- * From a text to a checked config. config_load() of conf/config.h reads a file
- * and the system's resolver; this reads neither, for tests and fuzzing.
+ * From a text to a checked config. config_load() of conf/config.h reads a file, those
+ * that it names, and the system's resolver; this reads none, for tests and fuzzing.
  */
 #ifndef CONF_LOAD_H
 #define CONF_LOAD_H

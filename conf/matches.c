@@ -41,17 +41,18 @@ static int compare_match_in_file(const void *a, const void *b)
 	return left->route < right->route ? -1 : left->route > right->route;
 }
 
-static bool list_matches(const struct config *config, struct matches *matches)
+/* Of the first n_routes. */
+static bool list_matches(const struct config *config, size_t n_routes, struct matches *matches)
 {
 	size_t room = 1;
 
-	for (size_t i = 0; i < config->n_routes; i++)
+	for (size_t i = 0; i < n_routes; i++)
 		room += config->routes[i].hosts.n + 1;
 	*matches = (struct matches) { .items = calloc(room, sizeof(*matches->items)) };
 	if (matches->items == NULL)
 		return false;
 
-	for (size_t i = 0; i < config->n_routes; i++) {
+	for (size_t i = 0; i < n_routes; i++) {
 		const struct route_conf *route = &config->routes[i];
 
 		if (route->path == NULL)
@@ -75,10 +76,10 @@ static void report_match(
 	if (match->route != first->route && strcmp(match->route->name, first->route->name) == 0)
 		return; /* reported as a second section of that name */
 	if (match->route == first->route)
-		problems_add(problems, match->route->place.line,
+		problems_warn(problems, match->route->place.line,
 		    "[route %s] has the host '%s' twice", match->route->name, host);
 	else
-		problems_add(problems, match->route->place.line,
+		problems_warn(problems, match->route->place.line,
 		    "[route %s] never gets requests of %s%s%s with path '%s%s': "
 		    "[route %s] on line %u is the same, and comes first",
 		    match->route->name, any ? "any host" : "host '", host, any ? "" : "'",
@@ -230,21 +231,53 @@ static void check_covered(
 		by = best;
 	}
 	if (by != NULL && strcmp(by->name, route->name) != 0)
-		problems_add(problems, route->place.line,
+		problems_warn(problems, route->place.line,
 		    "[route %s] never gets a request: [route %s] on line %u comes first, and "
 		    "takes them",
 		    route->name, by->name, by->place.line);
 }
 
+static bool takes_all(const struct route_conf *route)
+{
+	return route->hosts.n == 0 && !route->path_exact && strcmp(route->path, "/") == 0;
+}
+
+/*
+ * How many routes there are up to the first that takes every request: what comes after
+ * it is told once, as whoever puts a notice before all routes for an hour means it.
+ */
+static size_t check_last(const struct config *config, struct problems *problems)
+{
+	const struct route_conf *routes = config->routes;
+	size_t n = 0;
+
+	while (n < config->n_routes && !takes_all(&routes[n]))
+		n++;
+	if (n + 1 == config->n_routes)
+		return config->n_routes;
+	if (n + 2 == config->n_routes)
+		problems_warn(problems, routes[n].place.line,
+		    "[route %s] takes every request: none is left to [route %s] on line %u",
+		    routes[n].name, routes[n + 1].name, routes[n + 1].place.line);
+	else if (n < config->n_routes)
+		problems_warn(problems, routes[n].place.line,
+		    "[route %s] takes every request: none is left to [route %s] on line %u "
+		    "and %zu more after it",
+		    routes[n].name, routes[n + 1].name, routes[n + 1].place.line,
+		    config->n_routes - n - 2);
+	return n < config->n_routes ? n + 1 : n;
+}
+
 bool matches_check(const struct config *config, struct problems *problems)
 {
 	bool understood = !problems_any(problems);
+	size_t n = understood ? check_last(config, problems) : config->n_routes;
 	struct matches matches;
 
-	if (!list_matches(config, &matches))
+	if (!list_matches(config, n, &matches))
 		return false;
 	check_same(&matches, problems);
-	for (size_t i = 0; understood && i < config->n_routes; i++)
+	for (size_t i = 0; understood && i < n; i++)
 		check_covered(&matches, &config->routes[i], problems);
 	free(matches.items);
 	return true;

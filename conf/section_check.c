@@ -14,6 +14,11 @@ uint32_t *set_line(struct set_lines *lines, const struct key *key)
 	return &lines->of[key - keys];
 }
 
+bool *set_refused(struct set_lines *lines, const struct key *key)
+{
+	return &lines->refused[set_line(lines, key) - lines->of];
+}
+
 uint32_t set_line_of(struct set_lines *lines, enum conf_section kind, const char *name)
 {
 	return *set_line(lines, keys_find(kind, name));
@@ -40,6 +45,12 @@ static void check_canary(
 		    route->name);
 	if (canary == 0 && rollout != 0)
 		problems_add(problems, rollout, "[route %s] has a 'rollout', but no 'canary'",
+		    route->name);
+	if (canary != 0 && rollout != 0 && weight == 0 &&
+	    set_line_of(lines, SECTION_ROUTE, "release") == 0)
+		problems_warn(problems, rollout,
+		    "[route %s] has a 'rollout', but no 'release': nothing tells one version "
+		    "from the next, so that a rollback holds until `weir resume`",
 		    route->name);
 }
 
@@ -118,6 +129,39 @@ static bool has_named_rule(const struct route_conf *route)
 	return false;
 }
 
+/* Whether the wide rule takes every request that the other one could. */
+static bool covers(const struct force_rule *wide, const struct force_rule *other)
+{
+	struct network_set set = { .n = 1, .items = { wide->network } };
+
+	if (wide->match != other->match)
+		return false;
+	if (wide->match == FORCE_BY_ADDRESS)
+		return wide->network.prefix_bits <= other->network.prefix_bits &&
+		       network_set_has(&set, &other->network.base);
+	if (wide->value != NULL &&
+	    (other->value == NULL || strcmp(wide->value, other->value) != 0))
+		return false;
+	return wide->match == FORCE_BY_HEADER
+		   ? slice_equal_nocase(slice_of(wide->name), slice_of(other->name))
+		   : strcmp(wide->name, other->name) == 0;
+}
+
+static void check_force_order(struct problems *problems, const struct route_conf *route)
+{
+	for (size_t i = 1; i < route->n_force; i++) {
+		size_t by = 0;
+
+		while (by < i && !covers(&route->force[by], &route->force[i]))
+			by++;
+		if (by < i)
+			problems_warn(problems, route->force[i].place.line,
+			    "[route %s] never goes by this 'force': that on line %u comes "
+			    "first, and takes the same requests",
+			    route->name, route->force[by].place.line);
+	}
+}
+
 /* A header or a cookie is anyone's to send: whose counts must be said. */
 static void check_force(
     struct problems *problems, const struct route_conf *route, struct set_lines *lines)
@@ -135,9 +179,10 @@ static void check_force(
 		    route->name);
 	/* A rule that could not be read is no reason to complain about this line. */
 	if (from != 0 && (force == 0 || (route->n_force > 0 && !has_named_rule(route))))
-		problems_add(problems, from,
+		problems_warn(problems, from,
 		    "[route %s] has a 'force_from', but no 'force' by a header or a cookie",
 		    route->name);
+	check_force_order(problems, route);
 }
 
 void section_check_route(
@@ -158,16 +203,17 @@ void section_check_route(
 static void check_rollback(
     struct problems *problems, const struct rollout_conf *rollout, struct set_lines *lines)
 {
+	bool drain_is_known = !*set_refused(lines, keys_find(SECTION_ROLLOUT, "on_rollback"));
 	uint32_t drain_for = set_line_of(lines, SECTION_ROLLOUT, "drain_for");
 	uint32_t step = set_line_of(lines, SECTION_ROLLOUT, "rollback_step");
 
-	if (drain_for != 0 && rollout->on_rollback != ROLLBACK_DRAIN)
-		problems_add(problems, drain_for,
+	if (drain_for != 0 && drain_is_known && rollout->on_rollback != ROLLBACK_DRAIN)
+		problems_warn(problems, drain_for,
 		    "[rollout %s] has a 'drain_for', which means nothing without "
 		    "on_rollback = drain",
 		    rollout->name);
 	if (step != 0 && rollout->rollback_steps == 1)
-		problems_add(problems, step,
+		problems_warn(problems, step,
 		    "[rollout %s] has a 'rollback_step', which means nothing without "
 		    "rollback_steps = 2 or 3",
 		    rollout->name);
@@ -191,11 +237,43 @@ static void check_max_duration(
 	    rollout->name, holds);
 }
 
+/* A stage that is cut to what legacy keeps: two of them may then be one. */
+static void check_hold_back(
+    struct problems *problems, const struct rollout_conf *rollout, struct set_lines *lines)
+{
+	uint32_t most_ppm = PPM - rollout->hold_back_ppm;
+	char weight[UNITS_TEXT_SIZE], cut[UNITS_TEXT_SIZE];
+
+	for (size_t i = 0; i + 1 < rollout->n_stages; i++) {
+		if (rollout->stages[i].weight_ppm <= most_ppm)
+			continue;
+		units_format_share(rollout->stages[i].weight_ppm, weight);
+		units_format_share(most_ppm, cut);
+		problems_warn(problems, set_line_of(lines, SECTION_ROLLOUT, "stages"),
+		    "[rollout %s] has a stage of %s, which 'hold_back' cuts to %s",
+		    rollout->name, weight, cut);
+	}
+}
+
+static void check_expiry(
+    struct problems *problems, const struct rollout_conf *rollout, struct set_lines *lines)
+{
+	uint32_t expires = set_line_of(lines, SECTION_ROLLOUT, "expires");
+
+	if (expires != 0 && rollout->n_stages > 0 &&
+	    rollout->stages[rollout->n_stages - 1].weight_ppm < PPM)
+		problems_warn(problems, expires,
+		    "[rollout %s] never reaches 100%%, so 'expires' has no effect",
+		    rollout->name);
+}
+
 void section_check_rollout(const struct section_view *view, const struct rollout_conf *rollout,
     struct problems *problems)
 {
 	check_rollback(problems, rollout, view->lines);
 	check_max_duration(problems, rollout, view->lines);
+	check_hold_back(problems, rollout, view->lines);
+	check_expiry(problems, rollout, view->lines);
 	if (rollout->n_stages > 0 && rollout->stages[rollout->n_stages - 1].gate != GATE_NONE)
 		problems_add(problems, set_line_of(view->lines, SECTION_ROLLOUT, "stages"),
 		    "[rollout %s] has a gate after its last stage, where none follows",

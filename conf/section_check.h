@@ -22,9 +22,11 @@ enum {
 /* Where each key of one section was set, the last time where it repeats; 0: it was not. */
 struct set_lines {
 	uint32_t of[KEYS_MAX];
+	bool refused[KEYS_MAX]; /* a value of it was wrong: the key is not what was meant */
 };
 
 uint32_t *set_line(struct set_lines *lines, const struct key *key);
+bool *set_refused(struct set_lines *lines, const struct key *key);
 uint32_t set_line_of(struct set_lines *lines, enum conf_section kind, const char *name);
 
 /* One section after reading. */

@@ -327,10 +327,8 @@ static bool add_path_class(
 	return add_string(key, classes, class, err);
 }
 
-static bool add_networks(
-    const struct key *key, void *section, const char *text, struct error *err)
+static bool add_networks(struct network_set *set, const char *text, struct error *err)
 {
-	struct network_set *set = member(section, key->at);
 	uint32_t n_before = set->n;
 	struct slice rest = slice_of(text);
 	struct slice element;
@@ -347,6 +345,16 @@ static bool add_networks(
 	if (set->n == n_before)
 		error_set(err, "no network");
 	return set->n > n_before;
+}
+
+static bool add_networks_apart(
+    const struct key *key, void *section, const char *text, struct error *err)
+{
+	struct network_set **set = member(section, key->at);
+
+	if (*set == NULL)
+		*set = calloc(1, sizeof(**set));
+	return *set != NULL ? add_networks(*set, text, err) : out_of_memory(err);
 }
 
 static bool add_header_rule(const struct key *key, void *section, enum header_op op,
@@ -483,7 +491,8 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_LATENCY_BUDGET: return latency_budget_parse(slice, at, err);
 	case KEY_STATUS_SET: return status_set_parse(slice, at, err);
 	case KEY_STAGES: return stages_add(scope, slice, at, beside, err);
-	case KEY_NETWORKS: return add_networks(key, section, text, err);
+	case KEY_NETWORKS: return add_networks(at, text, err);
+	case KEY_NETWORKS_APART: return add_networks_apart(key, section, text, err);
 	case KEY_HEADER_REMOVE: return add_header_rule(key, section, HEADER_REMOVE, text, err);
 	case KEY_HEADER_SET: return add_header_rule(key, section, HEADER_SET, text, err);
 	case KEY_HEADER_ADD: return add_header_rule(key, section, HEADER_ADD, text, err);
@@ -491,7 +500,7 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_AUTHORITY: return set_authority(key, section, text, err);
 	case KEY_REDIRECT: return redirect_parse(slice, at, err);
 	case KEY_RESPOND: return respond_parse(slice, at, err);
-	case KEY_FORCE: return force_rules_add(slice, at, beside, err);
+	case KEY_FORCE: return force_rules_add(slice, scope->place, at, beside, err);
 	case KEY_EXPIRY: return expiry_parse(slice, at, err);
 	case KEY_SCHEDULE: return schedule_add(at, slice, err);
 	case KEY_WEBHOOKS: return add_webhooks(scope, key, section, text, err);

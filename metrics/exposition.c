@@ -2,6 +2,7 @@
 
 #include "conf/config.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -259,20 +260,144 @@ static void write_latched(struct prometheus *out, const struct metrics_view *vie
 	sample(out, labels, "", route->latched);
 }
 
+static void write_parts(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	for (size_t i = 0; i < view->n_forms; i++)
+		sample_with(out, labels, "", "form", view->forms[i], route->ln_parts[i]);
+}
+
+static void write_sample_ratio(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample(out, labels, "", route->sample_ratio_ln_e);
+}
+
+static void write_evidence_lost(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample(out, labels, "", route->evidence_lost);
+}
+
+static void write_state(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	struct labels with_release = *labels;
+
+	(void)view;
+	labels_add(&with_release, "release", route->release);
+	sample_with(out, &with_release, "", "state", route->state, 1);
+}
+
+static void write_stage(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample(out, labels, "", route->stage);
+}
+
+static void write_waiting(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	if (route->waiting_for[0] != '\0')
+		sample_with(out, labels, "", "what", route->waiting_for, 1);
+}
+
+static void write_hold_left(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	if (isfinite(route->hold_left_s))
+		sample(out, labels, "", route->hold_left_s);
+}
+
+static void write_seen(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample_with(out, labels, "", "release", route->release, (double)route->failures_seen);
+}
+
+static void write_rescued(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample_with(
+	    out, labels, "", "release", route->release, (double)route->failures_rescued);
+}
+
+static void write_thresholds(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	for (unsigned i = 0; route->has_thresholds && i < LATENCY_THRESHOLDS; i++)
+		sample_with(out, labels, "", "threshold", view->threshold_names[i],
+		    (double)route->threshold_us[i] / 1e6);
+}
+
+static void write_withdrawn(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample(out, labels, "", route->withdrawn_paths);
+}
+
+static void write_clean_up(struct prometheus *out, const struct metrics_view *view,
+    const struct metrics_route_view *route, const struct labels *labels)
+{
+	(void)view;
+	sample(out, labels, "", route->clean_up_due);
+}
+
+static const struct {
+	const char *name;
+	enum prometheus_type type;
+	write_route *write;
+	const char *help;
+} rollout_families[] = {
+	{ "weir_state", PROMETHEUS_GAUGE, write_state,
+	    "1; the state that the release is in is the label." },
+	{ "weir_stage", PROMETHEUS_GAUGE, write_stage,
+	    "The plan's present stage, from 1; 0 where the weight is none of a plan's." },
+	{ "weir_waiting_for", PROMETHEUS_GAUGE, write_waiting,
+	    "1; what the plan waits for is the label. Absent where it waits for nothing." },
+	{ "weir_hold_left_seconds", PROMETHEUS_GAUGE, write_hold_left,
+	    "What is left of the stage's time. Absent where there is nothing to advance to." },
+	{ "weir_weight_ratio", PROMETHEUS_GAUGE, write_weight,
+	    "The canary's share of users, 0 to 1." },
+	{ "weir_evidence_log", PROMETHEUS_GAUGE, write_evidence,
+	    "Natural logarithm of the evidence E that the canary is worse than legacy." },
+	{ "weir_evidence_part_log", PROMETHEUS_GAUGE, write_parts,
+	    "Natural logarithm of M, the evidence of one form, that E is made of." },
+	{ "weir_sample_ratio_log", PROMETHEUS_GAUGE, write_sample_ratio,
+	    "Natural logarithm of the evidence that users do not arrive as the weight says." },
+	{ "weir_evidence_lost", PROMETHEUS_GAUGE, write_evidence_lost,
+	    "1 where what was known before a restart could not be read, else 0." },
+	{ "weir_verdict", PROMETHEUS_GAUGE, write_verdict,
+	    "1 for the verdict in force, 0 for the others." },
+	{ "weir_latched", PROMETHEUS_GAUGE, write_latched,
+	    "1 while a rolled-back release is held at weight 0." },
+	{ "weir_withdrawn_paths", PROMETHEUS_GAUGE, write_withdrawn,
+	    "Path classes that went back to legacy by themselves." },
+	{ "weir_latency_threshold_seconds", PROMETHEUS_GAUGE, write_thresholds,
+	    "Legacy's quantiles as frozen for the stage. Absent until there are any." },
+	{ "weir_canary_failures_seen_total", PROMETHEUS_COUNTER, write_seen,
+	    "Failures of the canary that users saw, since the release began." },
+	{ "weir_canary_failures_rescued_total", PROMETHEUS_COUNTER, write_rescued,
+	    "Failures of the canary that legacy made good, since the release began." },
+	{ "weir_clean_up_due", PROMETHEUS_GAUGE, write_clean_up,
+	    "1 where the release sits at 100% past its expiry, else 0." },
+};
+
 static void write_rollouts(struct prometheus *out, const struct metrics_view *view)
 {
-	prometheus_family(
-	    out, "weir_weight_ratio", PROMETHEUS_GAUGE, "The canary's share of users, 0 to 1.");
-	each_rollout(out, view, write_weight);
-	prometheus_family(out, "weir_evidence_log", PROMETHEUS_GAUGE,
-	    "Natural logarithm of the evidence E that the canary is worse than legacy.");
-	each_rollout(out, view, write_evidence);
-	prometheus_family(out, "weir_verdict", PROMETHEUS_GAUGE,
-	    "1 for the verdict in force, 0 for the others.");
-	each_rollout(out, view, write_verdict);
-	prometheus_family(out, "weir_latched", PROMETHEUS_GAUGE,
-	    "1 while a rolled-back release is held at weight 0.");
-	each_rollout(out, view, write_latched);
+	for (size_t i = 0; i < sizeof(rollout_families) / sizeof(rollout_families[0]); i++) {
+		prometheus_family(out, rollout_families[i].name, rollout_families[i].type,
+		    rollout_families[i].help);
+		each_rollout(out, view, rollout_families[i].write);
+	}
 }
 
 void metrics_write(struct prometheus *out, const struct metrics_view *view)

@@ -227,11 +227,35 @@ static bool is_evidence(const struct outcome *outcome, uint32_t current_generati
 	       current_generation - outcome->generation < EVIDENCE_GENERATIONS;
 }
 
-static void record_drill(struct shard *shard, const struct outcome *outcome)
+/* True as for route_stats_record(): a drill is to find out how quick weir is. */
+static bool record_drill(struct shard *shard, const struct outcome *outcome)
 {
 	counter_add(&shard->drill[outcome->arm], 1);
-	if (outcome->failure != FAILURE_NONE)
-		counter_add_part(&shard->drill_failed[outcome->arm], 1);
+	if (outcome->failure == FAILURE_NONE)
+		return false;
+	counter_add_part(&shard->drill_failed[outcome->arm], 1);
+	return is_urgent(shard, outcome->arm);
+}
+
+void route_stats_prefetch_place(
+    const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
+{
+	const struct shard *shard = stats->shards[worker];
+
+	__builtin_prefetch(shard);
+	__builtin_prefetch(&shard->cells[path_class][arm]);
+}
+
+void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
+    unsigned path_class, enum arm arm, uint32_t generation)
+{
+	const struct cell *cell = atomic_load_explicit(
+	    &stats->shards[worker]->cells[path_class][arm], memory_order_relaxed);
+
+	if (cell == NULL)
+		return;
+	__builtin_prefetch(cell);
+	__builtin_prefetch(&cell->evidence[generation % EVIDENCE_GENERATIONS]);
 }
 
 bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t current_generation,
@@ -246,9 +270,9 @@ bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t curre
 		return false;
 	record_totals(stats, cell, outcome);
 	if (outcome->synthetic)
-		record_drill(shard, outcome);
+		urgent = record_drill(shard, outcome);
 	if (!is_evidence(outcome, current_generation))
-		return false;
+		return urgent;
 	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS];
 	record_latency(stats, cell, slot, outcome);
 	if (!outcome->was_over && is_over(stats, waited_us(outcome)))

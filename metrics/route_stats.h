@@ -65,6 +65,15 @@ __attribute__((warn_unused_result)) struct route_stats *route_stats_new(
 void route_stats_free(struct route_stats *stats);
 
 /*
+ * Fetches what route_stats_record() will touch, while there is other work to do: of one
+ * route among thousands it is cold. First where the cell is, then the cell.
+ */
+void route_stats_prefetch_place(
+    const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm);
+void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
+    unsigned path_class, enum arm arm, uint32_t generation);
+
+/*
  * Counts one exchange. True when three new canary failures have been counted on
  * this worker since it last said so: wake the control thread, the cadence is the
  * leak. An outcome assigned eight or more generations before current_generation is

@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+enum {
+	CACHE_LINE_BYTES = 64
+};
+
 static void refuse(struct relay *relay, uint16_t status, const char *reason)
 {
 	relay->refusal = status;
@@ -111,8 +115,8 @@ static void keep_assigned(struct relay *relay, enum arm arm)
 	if (arm == ARM_CANARY && route->seen_users != NULL)
 		seen_users_add(route->seen_users, outcome->unit_hash);
 	if (outcome->randomised && route_stats_samples_unit(outcome->unit_hash))
-		route_stats_assigned(route->live->stats, relay->worker->index,
-		    outcome->generation, arm, outcome->unit_hash);
+		route_stats_assigned(route->stats, relay->worker->index, outcome->generation,
+		    arm, outcome->unit_hash);
 }
 
 /* Which arm: as it is forced, or else by the bucket and what narrows the exposure. */
@@ -175,6 +179,8 @@ static void choose_upstream(struct relay *relay, const struct message *request,
 		outcome->arm = choose_arm(relay, request, why);
 	}
 	relay->upstream = route->arms[outcome->arm];
+	route_stats_prefetch_place(
+	    route->stats, relay->worker->index, outcome->path_class, outcome->arm);
 }
 
 static const struct route *find_route(
@@ -191,6 +197,10 @@ static const struct route *find_route(
 	/* One of thousands is cold: its parts come side by side, while the first is waited for.
 	 */
 	__builtin_prefetch(route->path_rules);
+	__builtin_prefetch((const char *)route->path_rules + CACHE_LINE_BYTES);
+	__builtin_prefetch(route->cohort);
+	__builtin_prefetch((const char *)route->cohort + CACHE_LINE_BYTES);
+	__builtin_prefetch(route->stats);
 	__builtin_prefetch(route->live);
 	return route;
 }
@@ -305,6 +315,9 @@ static void forward(struct relay *relay, struct message *request, struct slice p
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 	} else {
 		relay_connect(relay, false);
+		route_stats_prefetch_cell(relay->route->stats, relay->worker->index,
+		    relay->exchange.outcome.path_class, relay->exchange.outcome.arm,
+		    relay->exchange.outcome.generation);
 	}
 }
 

@@ -159,6 +159,7 @@ static bool build_route(struct route *route, const struct snapshot *before,
 	if (route->cohort == NULL)
 		return false;
 	route->path_classes = route->live->path_classes;
+	route->stats = route->live->stats;
 	route->path_rules = path_class_rules_new(
 	    &conf->path_classes, route->path_classes, &n_without_slot, err);
 	if (n_without_slot > 0)

@@ -67,7 +67,8 @@ struct route {
 	struct cohort *cohort;
 	struct path_class_rules *path_rules;
 	struct path_classes *path_classes; /* the live route's; and so the next */
-	struct seen_users *seen_users;     /* NULL: none are to stay */
+	struct route_stats *stats;
+	struct seen_users *seen_users; /* NULL: none are to stay */
 	const struct route_conf *conf;
 	bool may_be_forced;    /* force rules, or a key for tokens */
 	bool rewrites_request; /* rewrite_wants_request(); and so the next */

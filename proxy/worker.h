@@ -70,6 +70,7 @@ struct worker {
 
 	struct event tick;                /* each 100 ms: deadlines, date, spare memory */
 	struct event wakeup;              /* from the control thread */
+	int tick_fd;                      /* timerfd */
 	int wakeup_fd;                    /* eventfd */
 	int control_fd;                   /* eventfd that wakes the control thread */
 	_Atomic(struct snapshot *) inbox; /* published, not yet picked up: one reference */

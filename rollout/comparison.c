@@ -103,7 +103,7 @@ void comparison_observe(struct comparison *comparison, const struct comparison_t
 	    &comparison->errors, entry->weight, &bets->errors, tick->p0, &failures);
 	if (entry->has_latency)
 		latency_observe(&comparison->latency, &bets->latency, &bets->errors,
-		    entry->arms, tick->least_d);
+		    entry->arms, tick->least_d, tick->squared);
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		if (entry->weight == tick->weight)
 			add(&comparison->stage[arm], entry, &entry->arms[arm]);
@@ -133,13 +133,15 @@ struct difference comparison_errors(const struct comparison *comparison, double 
 {
 	struct difference stage = { .in_stage = true }, minute = { .in_stage = false };
 
-	for (enum arm arm = 0; arm < ARMS; arm++) {
+	for (enum arm arm = 0; arm < ARMS; arm++)
 		stage.arms[arm] = comparison->stage[arm].counts;
-		minute.arms[arm] = comparison->minute[arm].counts;
-	}
 	stage.material = is_material(stage.arms, budget);
+	if (stage.material)
+		return stage;
+	for (enum arm arm = 0; arm < ARMS; arm++)
+		minute.arms[arm] = comparison->minute[arm].counts;
 	minute.material = is_material(minute.arms, budget);
-	return stage.material || !minute.material ? stage : minute;
+	return minute.material ? minute : stage;
 }
 
 static struct arm_counts slow_of(
@@ -158,11 +160,13 @@ struct difference comparison_slow(
 	double tail = latency_tail(threshold);
 	struct difference stage = { .in_stage = true }, minute = { .in_stage = false };
 
-	for (enum arm arm = 0; arm < ARMS; arm++) {
+	for (enum arm arm = 0; arm < ARMS; arm++)
 		stage.arms[arm] = slow_of(&comparison->stage[arm], threshold);
-		minute.arms[arm] = slow_of(&comparison->minute[arm], threshold);
-	}
 	stage.material = is_material(stage.arms, tail);
+	if (stage.material)
+		return stage;
+	for (enum arm arm = 0; arm < ARMS; arm++)
+		minute.arms[arm] = slow_of(&comparison->minute[arm], threshold);
 	minute.material = is_material(minute.arms, tail);
-	return stage.material || !minute.material ? stage : minute;
+	return minute.material ? minute : stage;
 }

@@ -55,6 +55,7 @@ struct comparison_tick {
 	double weight;         /* in force: what was counted under it is the stage's */
 	double p0;             /* failure rate ruled out where legacy is too thin */
 	const double *least_d; /* LATENCY_THRESHOLDS of them */
+	const double *squared; /* of a batch of reads: latency.h's; NULL: one read */
 };
 
 /* Nothing was counted yet, at this time of the guard and since the evidence began. */

@@ -78,11 +78,17 @@ void design_effect_pass(struct design_effect *design, double dt_s)
 
 void design_effect_observe(struct design_effect *design, double h1, double h2)
 {
+	design_effect_observe_reads(design, h1, h2, design_effect_square(h1, h2));
+}
+
+void design_effect_observe_reads(
+    struct design_effect *design, double h1, double h2, double squared)
+{
 	double *open = design->blocks[design->n_blocks];
 
 	if (h1 + h2 <= 0)
 		return;
-	design->reads_squared += square(h1 - h2);
+	design->reads_squared += squared;
 	design->reads_sum += h1 + h2;
 	open[0] += h1;
 	open[1] += h2;

@@ -35,4 +35,13 @@ void design_effect_pass(struct design_effect *design, double dt_s);
 /* So many slow requests of legacy were newly counted in each half. */
 void design_effect_observe(struct design_effect *design, double h1, double h2);
 
+/* The same in several reads; `squared` is the sum of their design_effect_square(). */
+void design_effect_observe_reads(
+    struct design_effect *design, double h1, double h2, double squared);
+
+static inline double design_effect_square(double h1, double h2)
+{
+	return (h1 - h2) * (h1 - h2);
+}
+
 #endif

@@ -177,7 +177,8 @@ static void show_simulated(struct drill *drill, const struct release *release,
 	uint64_t added;
 
 	scratch->route = *evidence->route;
-	memcpy(scratch->paths, evidence->paths, evidence->n_paths * sizeof(scratch->paths[0]));
+	for (size_t i = 0; i < evidence->n_paths; i++)
+		scratch->paths[i] = evidence->paths[i];
 	added = drill_faults_apply(&drill->faults, release->first_generation, &scratch->route,
 	    scratch->paths, evidence->n_paths);
 	drill->simulated += added;

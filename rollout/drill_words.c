@@ -56,9 +56,9 @@ static void say_requests(struct text *text, const struct drill *drill)
 static void say_weight(struct text *text, const struct drill *drill)
 {
 	if (drill->setting.live)
-		say(text, ", one in two on the canary");
+		say(text, "; every other one went there");
 	else
-		say(text, " at a weight of %.4g%%", drill->weight_ppm / 1e4);
+		say(text, ", at a weight of %.4g%%", drill->weight_ppm / 1e4);
 }
 
 static void say_cost(struct text *text, const struct drill *drill)
@@ -77,8 +77,8 @@ static void say_cost(struct text *text, const struct drill *drill)
 	}
 	if (isfinite(least))
 		say(text,
-		    "No rule with the same bound on false alarms needs fewer than about "
-		    "%.1f.",
+		    "No rule with the same bound on false alarms does with fewer than about "
+		    "%.1f failures on average.",
 		    least);
 	say(text, "\n");
 }
@@ -118,7 +118,7 @@ static void say_failed(struct text *text, const struct drill *drill)
 {
 	double least = drill_least_failures(drill);
 
-	say(text, "It would not have been rolled back in %.4g s: ", drill->lasted_s);
+	say(text, "It would not have been rolled back in %.1f s: ", drill->lasted_s);
 	say_requests(text, drill);
 	say_weight(text, drill);
 	if (drill_failures(drill) < LEAST_FAILURES) {

@@ -13,6 +13,12 @@ static const double error_risks[ERROR_BETS] = { 1.2, 1.7, 3, 8, 40, 1000 };
 static const double one_sample_factors[ONE_SAMPLE_BETS] = { 2, 5, 20 };
 static const double max_rate = 0.999;
 
+/* fmin() is a call. */
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 double log_sum_exp(const double *x, size_t n)
 {
 	double top = -INFINITY, sum = 0;
@@ -39,7 +45,7 @@ void eprocess_init(struct eprocess *process, size_t n_bets)
 
 void eprocess_pass(struct eprocess *process, double dt_s)
 {
-	double stake = fmin(kept_for_time * dt_s / day_s, process->left_time);
+	double stake = least(kept_for_time * dt_s / day_s, process->left_time);
 
 	process->left_time -= stake;
 	for (size_t i = 0; i < process->n_bets; i++)
@@ -49,15 +55,19 @@ void eprocess_pass(struct eprocess *process, double dt_s)
 void eprocess_settle(struct eprocess *process, const double *ll)
 {
 	for (size_t i = 0; i < process->n_bets; i++) {
-		double factor = exp(fmax(-max_step, fmin(max_step, ll[i])));
+		double capital;
 
-		process->capital[i] = fmin(EPROCESS_MAX, process->capital[i] * factor);
+		if (ll[i] == 0)
+			continue;
+		capital = process->capital[i] *
+			  exp(ll[i] < -max_step ? -max_step : least(max_step, ll[i]));
+		process->capital[i] = least(EPROCESS_MAX, capital);
 	}
 }
 
 void eprocess_raise(struct eprocess *process)
 {
-	double stake = fmin(stake_at_raise, process->left_stage);
+	double stake = least(stake_at_raise, process->left_stage);
 
 	process->left_stage -= stake;
 	for (size_t i = 0; i < process->n_bets; i++)
@@ -66,11 +76,11 @@ void eprocess_raise(struct eprocess *process)
 
 double eprocess_m(const struct eprocess *process)
 {
-	double mean = 0;
+	double sum = 0; /* no overflow: EPROCESS_MAX leaves room for all bets */
 
 	for (size_t i = 0; i < process->n_bets; i++)
-		mean += process->capital[i] / (double)process->n_bets;
-	return process->left_time + process->left_stage + mean;
+		sum += process->capital[i];
+	return process->left_time + process->left_stage + sum / (double)process->n_bets;
 }
 
 double eprocess_ln(const struct eprocess *process)

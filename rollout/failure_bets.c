@@ -1,7 +1,5 @@
 #include "rollout/failure_bets.h"
 
-#include <math.h>
-
 void failure_bets_init(struct failure_bets *bets)
 {
 	eprocess_init(&bets->two_sample, ERROR_BETS);
@@ -37,6 +35,7 @@ void failure_bets_observe(struct failure_bets *bets, double w, const struct epro
 
 double failure_bets_m(const struct failure_bets *bets)
 {
-	return fmin(
-	    EPROCESS_MAX, eprocess_m(&bets->two_sample) * eprocess_m(&bets->one_sample));
+	double m = eprocess_m(&bets->two_sample) * eprocess_m(&bets->one_sample);
+
+	return m < EPROCESS_MAX ? m : EPROCESS_MAX;
 }

@@ -9,6 +9,10 @@
 
 static const double evidence_life_s = 86400;
 static const double idle_limit_s = 60; /* without canary traffic a stage stands still */
+enum {
+	TURNS = 10 /* a second */
+};
+
 static const double independent[LATENCY_THRESHOLDS] = { 1, 1, 1, 1 };
 
 /* Bets of the weights in one tick: the guard's own, and those of late outcomes. */
@@ -17,8 +21,15 @@ struct tick_bets {
 	size_t n_late;
 };
 
+static void refresh(struct guard *guard, size_t item)
+{
+	guard_paths_refresh(
+	    guard->paths, item, guard_path_is_withdrawn(guard, guard->paths->path_class[item]));
+}
+
 static void begin_evidence(struct guard *guard)
 {
+	guard_settle(guard);
 	guard->evidence_age_s = 0;
 	guard->raises = 0;
 	comparison_begin_evidence(&guard->route, 0);
@@ -28,9 +39,7 @@ static void begin_evidence(struct guard *guard)
 	guard->over_stake = 0;
 	for (size_t i = 0; guard->paths != NULL && i < guard->paths->n; i++) {
 		comparison_begin_evidence(&guard->paths->items[i], 0);
-		guard_paths_refresh(guard->paths, i);
-		if (guard_path_is_withdrawn(guard, guard->paths->path_class[i]))
-			guard->paths->m_errors[i] = guard->paths->m_latency[i] = 0;
+		refresh(guard, i);
 	}
 }
 
@@ -80,6 +89,8 @@ void guard_begin_stage(struct guard *guard, const struct guard_stage *stage, boo
 {
 	size_t n_paths = guard->paths != NULL ? guard->paths->n : 0;
 
+	/* It is the stage's before, and no bet on it may be raised. */
+	guard_settle(guard);
 	guard->stage = *stage;
 	guard->stage_age_s = 0;
 	guard->idle_s = 0;
@@ -101,6 +112,7 @@ void guard_begin_stage(struct guard *guard, const struct guard_stage *stage, boo
 
 void guard_set_params(struct guard *guard, const struct guard_params *params)
 {
+	guard_settle(guard);
 	guard->params = *params;
 	stake_latency_budget(guard);
 }
@@ -113,14 +125,18 @@ void guard_set_stage(struct guard *guard, const struct guard_stage *stage)
 	guard->stage = *stage;
 }
 
+static const struct weight_bets *bets_in_force(struct guard *guard)
+{
+	if (guard->bets.weight != guard->weight)
+		weight_bets_init(&guard->bets, guard->weight);
+	return &guard->bets;
+}
+
 static const struct weight_bets *bets_of(
     struct guard *guard, struct tick_bets *bets, double weight)
 {
-	if (weight == guard->weight) {
-		if (guard->bets.weight != weight)
-			weight_bets_init(&guard->bets, weight);
-		return &guard->bets;
-	}
+	if (weight == guard->weight)
+		return bets_in_force(guard);
 	for (size_t i = 0; i < bets->n_late; i++)
 		if (bets->late[i].weight == weight)
 			return &bets->late[i];
@@ -195,42 +211,136 @@ bool guard_path_is_withdrawn(const struct guard *guard, unsigned path_class)
 	return path_class < PATH_CLASS_SLOTS && (guard->withdrawn >> path_class & 1) != 0;
 }
 
-/* A class that appears late has lived through the same time and raises without news. */
-static struct comparison *take_path(
-    struct guard *guard, unsigned path_class, const struct comparison_tick *now)
+static struct comparison_tick now_of(const struct guard *guard, const double *least_d)
 {
-	bool is_new;
-	struct comparison *path = guard_paths_take(&guard->paths, path_class, &is_new);
+	return (struct comparison_tick) {
+		.evidence_s = guard->evidence_age_s,
+		.now_s = guard->now_s,
+		.weight = guard->weight,
+		.p0 = guard_ruled_out(guard_budget(guard)),
+		.least_d = least_d,
+	};
+}
 
-	if (path == NULL || !is_new)
-		return path;
+static void settle(struct guard *guard, size_t item)
+{
+	struct comparison_tick now = now_of(guard, independent);
+
+	guard_batch_settle(&guard->paths->batches[item], &guard->paths->items[item], &now,
+	    bets_in_force(guard));
+	guard_unmark(&guard->paths->waiting, item);
+	refresh(guard, item);
+}
+
+/* Those whose turn comes in the time that passes: each item's does once in a second. */
+static struct guard_marks in_turn(const struct guard *guard, double dt_s)
+{
+	double turn = floor(guard->now_s * TURNS);
+	double turns = floor((guard->now_s + dt_s) * TURNS) - turn;
+	struct guard_marks marks = { { 0 } };
+
+	if (guard->paths == NULL)
+		return marks;
+	for (unsigned i = 0; i < TURNS && i < turns; i++)
+		for (size_t item = (size_t)fmod(turn + 1 + i, TURNS); item < guard->paths->n;
+		     item += TURNS)
+			guard_mark(&marks, item);
+	return marks;
+}
+
+/* They are far away in memory: while the route is judged they come closer. */
+static void fetch(const struct guard *guard, const struct guard_marks *turn)
+{
+	const struct guard_paths *paths = guard->paths;
+
+	for (size_t i = 0; paths != NULL && i < GUARD_MARK_WORDS; i++)
+		for (uint64_t left = turn->words[i] & paths->waiting.words[i]; left != 0;
+		     left &= left - 1) {
+			size_t item = 64 * i + (size_t)__builtin_ctzll(left);
+			const char *path = (const char *)&paths->items[item];
+
+			for (size_t at = 0; at < sizeof(paths->items[0]); at += 64)
+				__builtin_prefetch(path + at, 1);
+		}
+}
+
+static void settle_in_turn(struct guard *guard, const struct guard_marks *turn)
+{
+	for (size_t i = 0; guard->paths != NULL && i < GUARD_MARK_WORDS; i++)
+		for (uint64_t left = turn->words[i] & guard->paths->waiting.words[i]; left != 0;
+		     left &= left - 1)
+			settle(guard, 64 * i + (size_t)__builtin_ctzll(left));
+}
+
+void guard_settle(struct guard *guard)
+{
+	if (guard->paths != NULL)
+		settle_in_turn(guard, &guard->paths->waiting);
+}
+
+/* A class that appears late has lived through the same time and raises without news. */
+static bool take_path(
+    struct guard *guard, unsigned path_class, const struct comparison_tick *now, size_t *item)
+{
+	struct comparison *path;
+	bool is_new;
+
+	if (!guard_paths_take(&guard->paths, path_class, item, &is_new))
+		return false;
+	if (!is_new)
+		return true;
+	path = &guard->paths->items[*item];
 	comparison_init(path, now->now_s);
 	for (unsigned i = 0; i < guard->raises; i++)
 		comparison_raise(path);
-	return path;
+	return true;
+}
+
+static void let_wait(struct guard *guard, size_t item, const struct comparison_tick *now,
+    const struct guard_entry *entry)
+{
+	struct guard_batch *batch = &guard->paths->batches[item];
+
+	if (guard_is_marked(&guard->paths->waiting, item) &&
+	    batch->has_latency != entry->has_latency)
+		settle(guard, item);
+	if (!guard_is_marked(&guard->paths->waiting, item)) {
+		guard_batch_begin(batch, now, entry->has_latency);
+		guard_mark(&guard->paths->waiting, item);
+	}
+	guard_batch_add(batch, entry);
 }
 
 /* Where memory is short a class stays without evidence of its own, at M = 1. */
 static void observe_path(struct guard *guard, const struct comparison_tick *now,
-    const struct guard_path *news, struct tick_bets *bets)
+    const struct guard_path *news, bool by_turns, struct tick_bets *bets)
 {
-	struct comparison *path;
+	bool staked = false;
+	size_t item;
 
 	if (news->path_class >= PATH_CLASSES ||
-	    guard_path_is_withdrawn(guard, news->path_class))
+	    guard_path_is_withdrawn(guard, news->path_class) ||
+	    !take_path(guard, news->path_class, now, &item))
 		return;
-	path = take_path(guard, news->path_class, now);
-	if (path == NULL)
-		return;
-	comparison_pass(path, now);
 	for (size_t i = 0; i < news->n_entries && i < EVIDENCE_GENERATIONS; i++) {
 		const struct guard_entry *entry = &news->entries[i];
+		struct comparison *path = &guard->paths->items[item];
 
-		if (entry->weight > 0)
+		if (entry->weight <= 0)
+			continue;
+		if (by_turns && entry->weight == guard->weight && guard_batch_takes(entry)) {
+			let_wait(guard, item, now, entry);
+		} else {
+			if (guard_is_marked(&guard->paths->waiting, item))
+				settle(guard, item);
+			comparison_pass(path, now);
 			comparison_observe(
 			    path, now, entry, bets_of(guard, bets, entry->weight));
+			staked = true;
+		}
 	}
-	guard_paths_refresh(guard->paths, (size_t)(path - guard->paths->items));
+	if (staked)
+		refresh(guard, item);
 }
 
 static void follow_handicap(struct guard *guard, double handicap)
@@ -270,24 +380,23 @@ static void take_in(struct guard *guard, const struct guard_tick *tick)
 	struct tick_bets bets = { .n_late = 0 };
 	size_t n = tick->n_entries < EVIDENCE_GENERATIONS ? tick->n_entries
 							  : (size_t)EVIDENCE_GENERATIONS;
-	double dt_s = fmax(0, tick->dt_s);
+	double dt_s = fmax(0, tick->dt_s), weight = n > 0 ? tick->entries[0].weight : 0;
+	struct guard_marks turn = in_turn(guard, dt_s);
 	double least_d[LATENCY_THRESHOLDS];
 	struct comparison_tick now;
 
-	guard->weight = n > 0 ? tick->entries[0].weight : 0;
+	/* A batch is of one weight and under one handicap. */
+	if (weight != guard->weight || tick->handicap != guard->handicap || !tick->by_turns)
+		guard_settle(guard);
+	fetch(guard, &turn);
+	guard->weight = weight;
 	age_windows(guard, dt_s);
 	follow_handicap(guard, tick->handicap);
 	if (guard->weight > 0) {
 		guard->evidence_age_s += dt_s;
 		failure_bets_pass(&guard->over, dt_s);
 	}
-	now = (struct comparison_tick) {
-		.evidence_s = guard->evidence_age_s,
-		.now_s = guard->now_s,
-		.weight = guard->weight,
-		.p0 = guard_ruled_out(guard_budget(guard)),
-		.least_d = independent,
-	};
+	now = now_of(guard, independent);
 	comparison_pass(&guard->route, &now);
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
 		least_d[i] = guard->route.latency.designs[i].d;
@@ -297,9 +406,23 @@ static void take_in(struct guard *guard, const struct guard_tick *tick)
 			    bets_of(guard, &bets, tick->entries[i].weight));
 	now.least_d = least_d;
 	for (size_t i = 0; i < tick->n_paths; i++)
-		observe_path(guard, &now, &tick->paths[i], &bets);
+		observe_path(guard, &now, &tick->paths[i], tick->by_turns, &bets);
+	settle_in_turn(guard, &turn);
 	if (guard->weight > 0)
 		age_stage(guard, tick);
+}
+
+/*
+ * What is suspect rests on all that was counted. E is then a capital of this moment: a
+ * sum of ones of different moments might pick the best of each.
+ */
+static void settle_what_matters(struct guard *guard)
+{
+	double m[EVIDENCE_KINDS];
+
+	if (guard_case_e(guard, m) >= sqrt(1 / guard->params.alpha))
+		guard_settle(guard);
+	guard_paths_sum_up(guard->paths);
 }
 
 struct verdict guard_tick(struct guard *guard, const struct guard_tick *tick)
@@ -311,6 +434,7 @@ struct verdict guard_tick(struct guard *guard, const struct guard_tick *tick)
 		stake_latency_budget(guard);
 	}
 	take_in(guard, tick);
+	settle_what_matters(guard);
 	verdict = guard_judge(guard);
 	guard->offered = verdict.reason == REASON_SUSPECT_PATH &&
 			 guard_path_to_withdraw(guard) != PATH_CLASSES;
@@ -326,13 +450,11 @@ void guard_withdraw_path(struct guard *guard, unsigned path_class)
 
 	if (path_class >= PATH_CLASS_SLOTS)
 		return;
+	guard_settle(guard);
 	guard->withdrawn |= UINT64_C(1) << path_class;
 	guard->offered = false;
-	if (guard->paths != NULL && guard->paths->index[path_class] != 0) {
-		size_t item = guard->paths->index[path_class] - 1U;
-
-		guard->paths->m_errors[item] = guard->paths->m_latency[item] = 0;
-	}
+	if (guard->paths != NULL && guard->paths->index[path_class] != 0)
+		refresh(guard, guard->paths->index[path_class] - 1U);
 	comparison_begin_evidence(&guard->route, guard->evidence_age_s);
 	failure_bets_init(&guard->over);
 	for (enum arm arm = 0; arm < ARMS; arm++)

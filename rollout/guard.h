@@ -50,6 +50,11 @@ struct guard_path {
 struct guard_tick {
 	double dt_s;       /* 0 for an evaluation between ticks */
 	bool hold_stopped; /* the stage's time does not pass: a person paused it */
+	/*
+	 * A path class's requests that neither failed nor were far too slow are staked once
+	 * a second, each class in its turn, or as soon as E is suspicious. Else in the tick.
+	 */
+	bool by_turns;
 	/* entries[0] is the weight in force; the rest, late outcomes of older ones. */
 	size_t n_entries;
 	struct guard_entry entries[EVIDENCE_GENERATIONS];
@@ -110,7 +115,10 @@ void guard_set_stage(struct guard *guard, const struct guard_stage *stage);
 /* Takes in what was newly counted, then judges. */
 struct verdict guard_tick(struct guard *guard, const struct guard_tick *tick);
 
-/* ln E as it stands. */
+/* Stakes what still waits for its turn. */
+void guard_settle(struct guard *guard);
+
+/* ln E as it stands: with by_turns, a second behind in what path classes show of latency. */
 double guard_ln_e(const struct guard *guard);
 
 /* ln M of one path class: EVIDENCE_PATH_ERRORS or EVIDENCE_PATH_LATENCY. 0 while unused. */

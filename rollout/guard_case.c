@@ -77,6 +77,18 @@ static struct scales scales_of(const struct guard *guard)
 	};
 }
 
+static struct accuser accuse(
+    const struct accuser *who, double m, const struct difference *difference)
+{
+	struct accuser accuser = *who;
+
+	accuser.ln_m = log(m);
+	accuser.in_stage = difference->in_stage;
+	for (enum arm arm = 0; arm < ARMS; arm++)
+		accuser.arms[arm] = difference->arms[arm];
+	return accuser;
+}
+
 /* One e-process with a share of E, and the difference that it is about. */
 static void weigh(struct scales *scales, double stake, double m,
     const struct difference *difference, double failures, const struct accuser *who)
@@ -85,21 +97,16 @@ static void weigh(struct scales *scales, double stake, double m,
 	bool matters = m > 1 && difference->material;
 	bool enough = matters && failures >= least_failures;
 	double kept = stake * fmin(m, 1), worth = stake * m;
-	struct accuser accuser = *who;
 
 	against->suspect += matters ? worth : kept;
 	against->certain += enough ? worth : kept;
-	accuser.ln_m = log(m);
-	accuser.in_stage = difference->in_stage;
-	for (enum arm arm = 0; arm < ARMS; arm++)
-		accuser.arms[arm] = difference->arms[arm];
 	if (matters && worth > scales->loudest) {
 		scales->loudest = worth;
-		against->suspected = accuser;
+		against->suspected = accuse(who, m, difference);
 	}
 	if (enough && worth > scales->loudest_certain) {
 		scales->loudest_certain = worth;
-		against->convicted = accuser;
+		against->convicted = accuse(who, m, difference);
 	}
 }
 
@@ -119,7 +126,10 @@ static double failures_m(const struct failure_bets *bets, bool excused)
 
 static double failures_of(const struct comparison *path)
 {
-	return fmax(path->stage[ARM_CANARY].counts.bad, path->minute[ARM_CANARY].counts.bad);
+	double failures = path->stage[ARM_CANARY].counts.bad;
+
+	return failures >= least_failures ? failures
+					  : fmax(failures, path->minute[ARM_CANARY].counts.bad);
 }
 
 static void weigh_errors(struct scales *scales, const struct comparison *comparison,
@@ -137,21 +147,21 @@ static void weigh_errors(struct scales *scales, const struct comparison *compari
 }
 
 static void weigh_latency(struct scales *scales, const struct comparison *comparison,
-    double stake, const struct accuser *who)
+    const double m[LATENCY_THRESHOLDS], double stake, const struct accuser *who)
 {
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		double share = stake / LATENCY_THRESHOLDS;
-		double m = eprocess_m(&comparison->latency.thresholds[i]);
 		struct accuser accuser = *who;
 		struct difference difference;
 
-		if (m <= 1) {
-			weigh_idle(scales, share * m);
+		if (m[i] <= 1) {
+			weigh_idle(scales, share * m[i]);
 			continue;
 		}
 		accuser.threshold = (enum latency_threshold)i;
 		difference = comparison_slow(comparison, accuser.threshold);
-		weigh(scales, share, m, &difference, difference.arms[ARM_CANARY].bad, &accuser);
+		weigh(scales, share, m[i], &difference, difference.arms[ARM_CANARY].bad,
+		    &accuser);
 	}
 }
 
@@ -191,9 +201,10 @@ static void weigh_paths(struct scales *scales)
 {
 	const struct guard_paths *paths = scales->guard->paths;
 	size_t n = paths != NULL ? paths->n : 0;
-	double all = PATH_ERROR_STAKE + PATH_LATENCY_STAKE;
+	double error_share = PATH_ERROR_STAKE / PATH_CLASSES;
+	double latency_share = PATH_LATENCY_STAKE / PATH_CLASSES;
 
-	weigh_idle(scales, all * (double)(PATH_CLASSES - n) / PATH_CLASSES);
+	weigh_idle(scales, (error_share + latency_share) * (double)(PATH_CLASSES - n));
 	for (size_t i = 0; i < n; i++) {
 		const struct comparison *path = &paths->items[i];
 		struct accuser who = { .path_class = paths->path_class[i] };
@@ -201,10 +212,12 @@ static void weigh_paths(struct scales *scales)
 		if (guard_path_is_withdrawn(scales->guard, who.path_class))
 			continue;
 		who.kind = EVIDENCE_PATH_ERRORS;
-		weigh_errors(
-		    scales, path, PATH_ERROR_STAKE / PATH_CLASSES, failures_of(path), &who);
+		if (paths->m_errors[i] > 1 || scales->excused)
+			weigh_errors(scales, path, error_share, failures_of(path), &who);
+		else
+			weigh_idle(scales, error_share * paths->m_errors[i]);
 		who.kind = EVIDENCE_PATH_LATENCY;
-		weigh_latency(scales, path, PATH_LATENCY_STAKE / PATH_CLASSES, &who);
+		weigh_latency(scales, path, paths->m_thresholds[i], latency_share, &who);
 	}
 }
 
@@ -216,10 +229,12 @@ static void weigh_paths(struct scales *scales)
 struct guard_case guard_case_weigh(const struct guard *guard)
 {
 	struct scales scales = scales_of(guard);
+	double m[LATENCY_THRESHOLDS];
 
 	weigh_errors(&scales, &guard->route, ERROR_STAKE, guard->distinct_failures,
 	    &(struct accuser) { .kind = EVIDENCE_ERRORS });
-	weigh_latency(&scales, &guard->route, guard->latency_stake,
+	latency_m_each(&guard->route.latency, m);
+	weigh_latency(&scales, &guard->route, m, guard->latency_stake,
 	    &(struct accuser) { .kind = EVIDENCE_LATENCY });
 	weigh_latency_budget(&scales);
 	weigh_paths(&scales);
@@ -237,7 +252,7 @@ static struct accuser accuse_path(const struct guard *guard, size_t item, bool l
 	};
 
 	if (latency)
-		weigh_latency(&scales, path, 1, &who);
+		weigh_latency(&scales, path, guard->paths->m_thresholds[item], 1, &who);
 	else
 		weigh_errors(&scales, path, 1, failures_of(path), &who);
 	return scales.against.convicted;

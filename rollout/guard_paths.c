@@ -4,12 +4,46 @@
 #include <string.h>
 
 enum {
-	FIRST_CAPACITY = 4
+	FIRST_CAPACITY = 4,
+	LINE_BYTES = 64, /* of the cache */
 };
 
-static size_t size_of(size_t capacity)
+static size_t in_lines(size_t bytes)
 {
-	return sizeof(struct guard_paths) + capacity * sizeof(struct comparison);
+	return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+}
+
+/* Header, batches, comparisons. Room for so many, none in use; NULL when out of memory. */
+static struct guard_paths *new_paths(size_t capacity)
+{
+	size_t batches_at = in_lines(sizeof(struct guard_paths));
+	size_t items_at = batches_at + capacity * sizeof(struct guard_batch);
+	size_t size = in_lines(items_at + capacity * sizeof(struct comparison));
+	struct guard_paths *paths = aligned_alloc(LINE_BYTES, size);
+
+	if (paths == NULL)
+		return NULL;
+	*paths = (struct guard_paths) {
+		.capacity = capacity,
+		.batches = (struct guard_batch *)((char *)paths + batches_at),
+		.items = (struct comparison *)((char *)paths + items_at),
+		.mean_errors = 1,
+		.mean_latency = 1,
+	};
+	return paths;
+}
+
+/* All that `from` holds, into one with room for it. */
+static void fill(struct guard_paths *paths, const struct guard_paths *from)
+{
+	struct guard_paths empty = *paths;
+
+	*paths = *from;
+	paths->capacity = empty.capacity;
+	paths->batches = empty.batches;
+	paths->items = empty.items;
+	memcpy(paths->batches, from->batches, from->n * sizeof(*from->batches));
+	memcpy(paths->items, from->items, from->n * sizeof(*from->items));
 }
 
 const struct comparison *guard_paths_find(const struct guard_paths *paths, unsigned path_class)
@@ -28,49 +62,48 @@ static bool make_room(struct guard_paths **paths)
 		return true;
 	if (old != NULL)
 		capacity = 2 * old->capacity < PATH_CLASSES ? 2 * old->capacity : PATH_CLASSES;
-	new = realloc(old, size_of(capacity));
+	new = new_paths(capacity);
 	if (new == NULL)
 		return false;
-	if (old == NULL)
-		memset(new, 0, sizeof(*new));
-	new->capacity = capacity;
+	if (old != NULL)
+		fill(new, old);
+	free(old);
 	*paths = new;
 	return true;
 }
 
-struct comparison *guard_paths_take(
-    struct guard_paths **paths, unsigned path_class, bool *is_new)
+bool guard_paths_take(
+    struct guard_paths **paths, unsigned path_class, size_t *item, bool *is_new)
 {
 	struct guard_paths *all;
-	size_t item;
 
 	*is_new = *paths == NULL || (*paths)->index[path_class] == 0;
-	if (!*is_new)
-		return &(*paths)->items[(*paths)->index[path_class] - 1];
+	if (!*is_new) {
+		*item = (*paths)->index[path_class] - 1U;
+		return true;
+	}
 	if (!make_room(paths))
-		return NULL;
+		return false;
 	all = *paths;
-	item = all->n++;
-	all->index[path_class] = (uint8_t)(item + 1);
-	all->path_class[item] = (uint8_t)path_class;
-	all->m_errors[item] = all->m_latency[item] = 1;
-	memset(&all->items[item], 0, sizeof(all->items[item]));
-	return &all->items[item];
+	*item = all->n++;
+	all->index[path_class] = (uint8_t)(*item + 1);
+	all->path_class[*item] = (uint8_t)path_class;
+	all->m_errors[*item] = all->m_latency[*item] = 1;
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
+		all->m_thresholds[*item][i] = 1;
+	memset(&all->batches[*item], 0, sizeof(all->batches[*item]));
+	memset(&all->items[*item], 0, sizeof(all->items[*item]));
+	return true;
 }
 
-void guard_paths_refresh(struct guard_paths *paths, size_t item)
+void guard_paths_refresh(struct guard_paths *paths, size_t item, bool withdrawn)
 {
-	paths->m_errors[item] = failure_bets_m(&paths->items[item].errors);
-	paths->m_latency[item] = latency_m(&paths->items[item].latency);
-}
+	const struct comparison *path = &paths->items[item];
+	double m = latency_m_each(&path->latency, paths->m_thresholds[item]);
 
-struct guard_paths *guard_paths_copy(const struct guard_paths *paths)
-{
-	struct guard_paths *copy = paths != NULL ? malloc(size_of(paths->capacity)) : NULL;
-
-	if (copy != NULL)
-		memcpy(copy, paths, size_of(paths->n));
-	return copy;
+	paths->m_errors[item] = withdrawn ? 0 : failure_bets_m(&path->errors);
+	paths->m_latency[item] = withdrawn ? 0 : m;
+	paths->changed = true;
 }
 
 static double mean(const double *m, size_t n)
@@ -82,12 +115,34 @@ static double mean(const double *m, size_t n)
 	return sum / PATH_CLASSES;
 }
 
+void guard_paths_sum_up(struct guard_paths *paths)
+{
+	if (paths == NULL || !paths->changed)
+		return;
+	paths->mean_errors = mean(paths->m_errors, paths->n);
+	paths->mean_latency = mean(paths->m_latency, paths->n);
+	paths->changed = false;
+}
+
+struct guard_paths *guard_paths_copy(const struct guard_paths *paths)
+{
+	struct guard_paths *copy = paths != NULL ? new_paths(paths->capacity) : NULL;
+
+	if (copy != NULL)
+		fill(copy, paths);
+	return copy;
+}
+
 double guard_paths_mean_errors(const struct guard_paths *paths)
 {
-	return paths != NULL ? mean(paths->m_errors, paths->n) : 1;
+	if (paths == NULL)
+		return 1;
+	return paths->changed ? mean(paths->m_errors, paths->n) : paths->mean_errors;
 }
 
 double guard_paths_mean_latency(const struct guard_paths *paths)
 {
-	return paths != NULL ? mean(paths->m_latency, paths->n) : 1;
+	if (paths == NULL)
+		return 1;
+	return paths->changed ? mean(paths->m_latency, paths->n) : paths->mean_latency;
 }

@@ -254,16 +254,17 @@ static void walk_path(
 {
 	unsigned path_class = walk->in == NULL ? (*paths)->path_class[item] : 0;
 	struct comparison *path;
+	size_t place;
 	bool is_new = true;
 
 	walk_whole(walk, &path_class, PATH_CLASSES - 1, "a path class");
 	if (walk->cut || walk->refused != NULL)
 		return;
-	path = guard_paths_take(paths, path_class, &is_new);
-	if (path == NULL) {
+	if (!guard_paths_take(paths, path_class, &place, &is_new)) {
 		refuse(walk, "more than fits into memory");
 		return;
 	}
+	path = &(*paths)->items[place];
 	if (walk->in != NULL) {
 		if (!is_new)
 			refuse(walk, "a path class twice");
@@ -272,9 +273,7 @@ static void walk_path(
 	walk_comparison(walk, path);
 	if (walk->in == NULL)
 		return;
-	guard_paths_refresh(*paths, item);
-	if (guard_path_is_withdrawn(guard, path_class))
-		(*paths)->m_errors[item] = (*paths)->m_latency[item] = 0;
+	guard_paths_refresh(*paths, place, guard_path_is_withdrawn(guard, path_class));
 }
 
 static void walk_guard(struct walk *walk, struct guard *guard)
@@ -292,18 +291,21 @@ static void walk_guard(struct walk *walk, struct guard *guard)
 
 unsigned char *guard_save(const struct guard *guard, size_t *len)
 {
-	struct guard copy = *guard; /* its paths are only read */
 	struct walk measured = { .len = 0 };
 	struct walk walk = { .len = 0 };
+	struct guard copy;
 
+	if (!guard_copy(&copy, guard, NULL))
+		return NULL;
+	/* What waits is not stored: it is staked. */
+	guard_settle(&copy);
 	walk_guard(&measured, &copy);
-	copy = *guard;
 	walk.len = measured.at;
 	walk.out = malloc(walk.len);
-	if (walk.out == NULL)
-		return NULL;
-	walk_guard(&walk, &copy);
+	if (walk.out != NULL)
+		walk_guard(&walk, &copy);
 	*len = walk.len;
+	guard_done(&copy);
 	return walk.out;
 }
 

@@ -76,29 +76,40 @@ static bool add_up(const struct latency_bets *bets, const struct eprocess_bets *
 
 void latency_observe(struct latency *latency, const struct latency_bets *bets,
     const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
-    const double *least_d)
+    const double *least_d, const double *squared)
 {
 	const struct evidence_counts *legacy = &arms[ARM_LEGACY];
 
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		double ll[EPROCESS_BETS_MAX] = { 0 };
 		double d = fmax(least_d[i], latency->designs[i].d);
+		double h1 = legacy->half_slow[0][i], h2 = legacy->half_slow[1][i];
 
 		if (add_up(bets, errors, arms, i, ll)) {
 			for (size_t k = 0; k < EPROCESS_BETS_MAX; k++)
 				ll[k] /= d;
 			eprocess_settle(&latency->thresholds[i], ll);
 		}
-		design_effect_observe(
-		    &latency->designs[i], legacy->half_slow[0][i], legacy->half_slow[1][i]);
+		design_effect_observe_reads(&latency->designs[i], h1, h2,
+		    squared != NULL && i < LATENCY_QUANTILES ? squared[i]
+							     : design_effect_square(h1, h2));
 	}
+}
+
+double latency_m_each(const struct latency *latency, double m[LATENCY_THRESHOLDS])
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
+		m[i] = eprocess_m(&latency->thresholds[i]);
+		sum += m[i];
+	}
+	return sum / LATENCY_THRESHOLDS;
 }
 
 double latency_m(const struct latency *latency)
 {
-	double mean = 0;
+	double m[LATENCY_THRESHOLDS];
 
-	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
-		mean += eprocess_m(&latency->thresholds[i]) / LATENCY_THRESHOLDS;
-	return mean;
+	return latency_m_each(latency, m);
 }

@@ -43,11 +43,14 @@ void latency_raise(struct latency *latency);
 /*
  * Newly counted under one weight, in (0, 1], whose bets these are: `errors` those on
  * failures. D is legacy's so far, and at least least_d (LATENCY_THRESHOLDS of them).
+ * `squared` is design_effect_observe_reads()'s, of each quantile; NULL: it was one read.
  */
 void latency_observe(struct latency *latency, const struct latency_bets *bets,
     const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
-    const double *least_d);
+    const double *least_d, const double *squared);
 
+/* M, and that of each threshold. */
 double latency_m(const struct latency *latency);
+double latency_m_each(const struct latency *latency, double m[LATENCY_THRESHOLDS]);
 
 #endif

@@ -236,7 +236,10 @@ static void start_new(struct release *release, const struct route_conf *route,
 	char why[RELEASE_ID_SIZE + 32];
 	struct plan_event event = { .kind = PLAN_EVENT_START, .who = who, .why = why };
 
-	snprintf(why, sizeof(why), "release '%s' begins", route->release);
+	if (route->release[0] != '\0')
+		snprintf(why, sizeof(why), "release '%s' begins", route->release);
+	else
+		snprintf(why, sizeof(why), "a release without a name begins");
 	start(release, route, clock, &event, step);
 }
 

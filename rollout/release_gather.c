@@ -108,4 +108,5 @@ void release_show_guard(const struct release *release, const struct release_evid
 	tick->paths = paths;
 	memcpy(tick->threshold_us, evidence->threshold_us, sizeof(tick->threshold_us));
 	tick->handicap = release->handicap;
+	tick->by_turns = true;
 }

@@ -50,7 +50,7 @@ static const struct force_rule *find_rule(const struct forced_request *request)
 
 	if (route->n_force == 0 || !ip_address_parse(request->client_ip, &ip))
 		return NULL;
-	is_trusted = network_set_has(&route->force_from, &ip);
+	is_trusted = route->force_from != NULL && network_set_has(route->force_from, &ip);
 	for (size_t i = 0; i < route->n_force; i++) {
 		if (rule_holds(&route->force[i], request->message, &ip, is_trusted))
 			return &route->force[i];

@@ -3,7 +3,9 @@ failures that users saw, and seconds. `-s` shows them. WEIR_LONG=20 repeats each
 20 times (bench/leaks does that with the release build)."""
 import datetime
 import os
+import random
 import statistics
+import time
 
 import pytest
 
@@ -73,7 +75,7 @@ def report(what, leaked, took):
 
 # The bounds are about three times what is usual: policy 10 gives the distribution.
 @pytest.mark.parametrize("share, most_leaked, most_seconds",
-                         [(1, 15, 3), (0.2, 25, 6), (0.02, 50, 60)])
+                         [(1, 15, 3), (0.2, 20, 6), (0.02, 30, 45)])
 def test_a_failing_canary_is_rolled_back_after_few_failures(arms, weir, share, most_leaked,
                                                             most_seconds):
     running = weir(plan(arms))
@@ -93,43 +95,53 @@ def test_one_bad_path_of_twenty_rolls_the_release_back(arms, weir):
     assert max(took) <= 20
 
 
-def test_a_canary_twice_as_slow_is_rolled_back(arms, weir, tmp_path):
-    def takes(base, request):
-        # A spread of 1 to 2 times the least, by the user, and so the same in both arms.
-        return Reply(seconds=base * (1 + hash(request.fields.get("X-User-Id")) % 100 / 100))
+def slow_down(upstream, times):
+    """Lognormal, as services are: a median of 8 ms, and 1% above 32 ms; times `times`."""
+    dice = random.Random(upstream.arm)
+    upstream.clear()
+    upstream.on("/", lambda _: Reply(seconds=times * 0.008 * min(5, dice.lognormvariate(0, 0.6))))
 
+
+@pytest.fixture
+def warm(arms, weir, tmp_path):
+    """weir with latency thresholds in force, a minute after the start of the stage."""
     clock = Clock(tmp_path)
     running = weir(plan(arms), env=clock.env)
-    arms[0].on("/", lambda request: takes(0.010, request))
-    arms[1].on("/", lambda request: takes(0.020, request))
+    for one in arms:
+        slow_down(one, 1)
     with Load(running.port, users=2000, rate=RATE, max_seconds=60) as load:
-        load.wait(2 * RATE)
-    running.wait_route("thresholds", lambda route: route["latency"])
-    assert running.route()["latency"]["handicap"] == 4  # a cold canary has a minute
+        load.wait(3 * RATE)
+    frozen = running.wait_route("thresholds", lambda route: route["latency"])["latency"]
+    assert frozen["handicap"] == 4  # caches are cold for a minute
+    assert 7 < frozen["thresholds_ms"]["q50"] < 20
     clock.skip(61)
-    running.wait_route("the canary to be warm", lambda route: route["latency"]["handicap"] < 1.2)
-    with Load(running.port, users=2000, rate=RATE, max_seconds=60) as load:
-        began = load.wait(1)[0].at
-        running.wait_state("rolled_back", 40)
-    row = [r for r in running.journal() if r["action"] == "rollback"][-1]
-    slow = len([r for r in load.results if r.arm == "canary"])
-    report("twice as slow", [slow], [wall(row["time"]) - 61 - began])
+    running.wait_route("the end of the warm-up", lambda route: route["latency"]["handicap"] == 1.1)
+    return running
+
+
+def test_a_canary_that_becomes_twice_as_slow_is_rolled_back(warm, arms):
+    with Load(warm.port, users=2000, rate=RATE, max_seconds=60) as load:
+        load.wait(2 * RATE)
+        assert warm.route()["state"] == "running"
+        before = len(load.results)
+        slow_down(arms[1], 2)
+        began = time.time()
+        warm.wait_state("rolled_back", 40)
+        took = time.time() - began
+    row = [r for r in warm.journal() if r["action"] == "rollback"][-1]
+    slow = [r for r in load.results[before:] if r.arm == "canary"]
+    report("twice as slow", [len(slow)], [took])
     assert (row["verdict"], row["counters"]["canary"]["failures"]) == ("ROLL_BACK", 0)
     assert "slow" in row["reason"]
-    assert slow <= 800
+    assert len(slow) <= 800
 
 
-def test_a_slow_canary_is_left_alone_where_legacy_is_as_slow(arms, weir, tmp_path):
-    clock = Clock(tmp_path)
-    running = weir(plan(arms), env=clock.env)
-    with Load(running.port, users=2000, rate=RATE, max_seconds=60) as load:
-        load.wait(2 * RATE)
-    clock.skip(61)
+def test_both_arms_as_slow_are_left_alone(warm, arms):
     for one in arms:
-        one.on("/", Reply(seconds=0.03))
-    with Load(running.port, users=2000, rate=RATE, max_seconds=60) as load:
+        slow_down(one, 2)
+    with Load(warm.port, users=2000, rate=RATE, max_seconds=60) as load:
         load.wait(5 * RATE)
-    assert running.route()["state"] == "running"
+    assert warm.route()["state"] == "running"
 
 
 @pytest.mark.parametrize("share", [1, 0.05])
@@ -139,7 +151,7 @@ def test_what_both_arms_suffer_alike_rolls_nothing_back(arms, weir, share):
         load.wait(RATE)
         for one in arms:
             fail(one, share)
-        results = load.wait(max(7, 30 * (RUNS > 1)) * RATE)
+        results = load.wait((60 if RUNS > 1 else 5) * RATE)
     assert {r.arm for r in results if r.status != 200} == {"legacy", "canary"}
     route = running.route()
     assert (route["state"], route["weight_ppm"]) == ("running", 200_000)

@@ -43,8 +43,11 @@ __attribute__((constructor)) static void open_shifts(void)
 	void *found = MAP_FAILED;
 
 	*(void **)&real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
-	*(void **)&real_timedwait = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
-	if (real_timedwait == NULL) /* where there is only one */
+	/* libc has an older one as well; TSan's, which must see it, has no version. */
+	if (dlsym(RTLD_DEFAULT, "__tsan_init") == NULL)
+		*(void **)&real_timedwait =
+		    dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+	if (real_timedwait == NULL)
 		*(void **)&real_timedwait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
 	if (fd >= 0) {
 		found = mmap(NULL, sizeof(struct shifts), PROT_READ, MAP_SHARED, fd, 0);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "admin/drill_session.h"
 #include "admin/server.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ struct control {
 	struct route route;
 	struct snapshot snapshot;
 	struct managed_route managed;
+	struct drill_session drill;
 	/* What it was told: */
 	unsigned orders;
 	struct release_order order;
@@ -130,6 +132,33 @@ bool control_command(struct control *ctl, const char *route, const struct releas
 	return ctl->refusal == NULL;
 }
 
+bool control_begin_drill(
+    struct control *ctl, const char *route, const struct drill_order *order, struct error *err)
+{
+	const struct drill_setting setting = {
+		.fail_ppm = order->fail_ppm, .for_s = order->for_ms / 1e3, .live = order->live
+	};
+
+	assert_string_equal(route, "shop");
+	snprintf(ctl->who, sizeof(ctl->who), "%s", order->who);
+	if (ctl->refusal != NULL) {
+		error_set(err, "%s", ctl->refusal);
+		return false;
+	}
+	ctl->managed.drill = &ctl->drill;
+	snprintf(ctl->drill.who, sizeof(ctl->drill.who), "%s", order->who);
+	return drill_begin(&ctl->drill.drill, &ctl->managed.release, &setting, 5000000, err);
+}
+
+bool control_stop_drill(struct control *ctl, const char *route, const char *why)
+{
+	assert_string_equal(route, "shop");
+	if (!drill_session_is_running(&ctl->managed))
+		return false;
+	drill_stop(&ctl->drill.drill, why);
+	return true;
+}
+
 bool control_reload(struct control *ctl, const char *who, bool *queued, struct error *err)
 {
 	(void)err;
@@ -203,6 +232,7 @@ static int tear_down(void **state)
 	admin_server_free(ctl->server);
 	event_base_free(ctl->base);
 	rmdir(ctl->dir);
+	drill_done(&ctl->drill.drill);
 	release_done(&ctl->managed.release);
 	cohort_free(ctl->route.cohort);
 	path_class_rules_free(ctl->route.path_rules);
@@ -298,7 +328,15 @@ static void what_is_not_there_is_refused_with_its_own_status(void **state)
 		{ "POST /routes/shop/explain", 405, "use GET" },
 		{ "GET /routes/shop/promote", 405, "use POST" },
 		{ "GET /reload", 405, "use POST" },
+		{ "DELETE /status", 405, "use GET" },
+		{ "DELETE /routes/shop/promote", 405, "use POST" },
 		{ "POST /routes/shop/promote?why", 400, "malformed query" },
+		{ "GET /routes/shop/drill", 404, "no drill was begun" },
+		{ "DELETE /routes/shop/drill", 409, "no drill is under way" },
+		{ "POST /routes/shop/drill", 400, "needs fail_ppm" },
+		{ "POST /routes/shop/drill?fail_ppm=0", 400, "1 to 1000000" },
+		{ "POST /routes/shop/drill?fail_ppm=1&for_ms=999", 400, "1000 to 86400000" },
+		{ "POST /routes/shop/drill?fail_ppm=1&live=yes", 400, "0 to 1" },
 	};
 	struct control *ctl = *state;
 
@@ -320,6 +358,38 @@ static void the_status_is_made_of_all_that_control_holds(void **state)
 	assert_string_equal(
 	    text_of(json_array_get(json_object_get(json, "routes"), 0), "name"), "shop");
 	json_decref(json);
+}
+
+static void a_drill_is_begun_shown_and_stopped(void **state)
+{
+	struct control *ctl = *state;
+	json_t *json;
+
+	assert_int_equal(
+	    answer_to(ctl, "POST /routes/shop/drill?fail_ppm=50000&for_ms=2000", &json), 200);
+	assert_string_equal(text_of(json, "state"), "running");
+	assert_int_equal(json_integer_value(json_object_get(json, "fail_ppm")), 50000);
+	assert_int_equal(json_integer_value(json_object_get(json, "for_s")), 2);
+	assert_false(json_boolean_value(json_object_get(json, "live")));
+	assert_null(json_object_get(json, "traffic"));
+	assert_memory_equal(text_of(json, "who"), "user:", 5);
+	json_decref(json);
+	assert_int_equal(answer_to(ctl, "GET /routes/shop/drill", &json), 200);
+	assert_string_equal(text_of(json, "state"), "running");
+	json_decref(json);
+	assert_int_equal(answer_to(ctl, "DELETE /routes/shop/drill", &json), 200);
+	assert_string_equal(text_of(json, "state"), "stopped");
+	assert_non_null(strstr(text_of(json, "text"), "has stopped it"));
+	json_decref(json);
+	assert_int_equal(ctl->orders, 0);
+}
+
+static void a_drill_that_cannot_be_is_refused_in_words(void **state)
+{
+	struct control *ctl = *state;
+
+	ctl->refusal = "the release is rolled back already";
+	assert_answer(ctl, "POST /routes/shop/drill?fail_ppm=1", 409, "rolled back already");
 }
 
 static void an_order_is_given_in_the_name_of_the_sockets_peer(void **state)
@@ -445,9 +515,11 @@ static void a_reload_is_answered_when_it_is_over(void **state)
 	second = ask_for(ctl, "POST /reload");
 	while (ctl->reloads < 2)
 		event_base_loop(ctl->base, EVLOOP_NONBLOCK);
-	ctl->reload_done(ctl->reload_arg, true, "");
+	ctl->reload_done(
+	    ctl->reload_arg, true, "weir.ini:1: warning: a\nweir.ini:2: warning: b");
 	assert_int_equal(answer_from(ctl, first, &json), 200);
 	assert_int_equal(json_integer_value(json_object_get(json, "generation")), 7);
+	assert_int_equal(json_array_size(json_object_get(json, "warnings")), 2);
 	json_decref(json);
 	ctl->reload_done(ctl->reload_arg, false, "weir.ini:3: no");
 	assert_int_equal(answer_from(ctl, second, &json), 422);
@@ -474,6 +546,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_not_there_is_refused_with_its_own_status),
 		TEST(the_status_is_made_of_all_that_control_holds),
+		TEST(a_drill_is_begun_shown_and_stopped),
+		TEST(a_drill_that_cannot_be_is_refused_in_words),
 		TEST(an_order_is_given_in_the_name_of_the_sockets_peer),
 		TEST(a_weight_is_taken_exactly_or_not_at_all),
 		TEST(a_reason_that_would_be_cut_is_refused_with_the_limit),

@@ -1,6 +1,6 @@
 /*
- * Every error at once. Each tests/data/conf/errors/NAME.ini has all the problems
- * that NAME.expected lists, and no others.
+ * Every problem at once. Each tests/data/conf/errors/NAME.ini has all the problems and
+ * warnings that NAME.expected lists, and no others; those in warnings/ are taken.
  */
 #include "conf/load.h"
 
@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIRECTORY "tests/data/conf/errors/"
+#define ERRORS   "tests/data/conf/errors/"
+#define WARNINGS "tests/data/conf/warnings/"
 
 /* Asks no network: one name is not known, all others are. */
 static bool resolve(
@@ -45,8 +47,8 @@ static char *read_all(const char *path, size_t *len)
 	return text;
 }
 
-/* What is wrong with a text, one problem a line. free() it. */
-static char *problems_of(const char *name, struct slice text)
+/* What is wrong with a text, one problem a line, and what it is warned of. free() it. */
+static char *problems_of(const char *name, struct slice text, bool taken)
 {
 	struct conf_problems problems;
 	struct config *config = config_load_text(name, text, resolve, &problems);
@@ -55,22 +57,25 @@ static char *problems_of(const char *name, struct slice text)
 	FILE *out = open_memstream(&all, &size);
 
 	assert_non_null(out);
-	assert_true((config == NULL) == (problems.n > 0));
+	assert_true((config != NULL) == taken);
+	assert_true((problems.n == 0) == taken);
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(out, "%s\n", problems.lines[i]);
+	for (size_t i = 0; i < problems.n_warnings; i++)
+		fprintf(out, "%s\n", problems.warnings[i]);
 	fclose(out);
 	config_free(config);
 	conf_problems_done(&problems);
 	return all;
 }
 
-static void each_wrong_file_is_refused_with_all_its_problems(void **state)
+/* Every NAME.ini there, whose problems and warnings are what NAME.expected says. */
+static void assert_files(const char *pattern, size_t at_least, bool taken)
 {
 	glob_t files;
 
-	(void)state;
-	assert_int_equal(glob(DIRECTORY "*.ini", 0, NULL, &files), 0);
-	assert_true(files.gl_pathc >= 20);
+	assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= at_least);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		const char *path = files.gl_pathv[i];
 		size_t stem = strlen(path) - strlen(".ini");
@@ -82,13 +87,26 @@ static void each_wrong_file_is_refused_with_all_its_problems(void **state)
 		    expected_path, sizeof(expected_path), "%.*s.expected", (int)stem, path);
 		text = read_all(path, &len);
 		expected = read_all(expected_path, &expected_len);
-		problems = problems_of(strrchr(path, '/') + 1, (struct slice) { text, len });
+		problems =
+		    problems_of(strrchr(path, '/') + 1, (struct slice) { text, len }, taken);
 		assert_string_equal(problems, expected);
 		free(problems);
 		free(expected);
 		free(text);
 	}
 	globfree(&files);
+}
+
+static void each_wrong_file_is_refused_with_all_its_problems(void **state)
+{
+	(void)state;
+	assert_files(ERRORS "*.ini", 20, false);
+}
+
+static void what_works_but_is_hardly_meant_is_warned_of_and_taken(void **state)
+{
+	(void)state;
+	assert_files(WARNINGS "*.ini", 5, true);
 }
 
 static const char good[] = "[listen web]\naddress = 10.0.0.1:80\n"
@@ -122,7 +140,7 @@ static size_t count_lines(const char *text)
 static void a_hundred_problems_are_all_told(void **state)
 {
 	char *text = with_wrong_lines(100, "wrong");
-	char *problems = problems_of("weir.ini", slice_of(text));
+	char *problems = problems_of("weir.ini", slice_of(text), false);
 
 	(void)state;
 	assert_int_equal(count_lines(problems), 100);
@@ -136,7 +154,7 @@ static void a_hundred_problems_are_all_told(void **state)
 static void of_more_the_first_hundred_are_told_and_the_others_counted(void **state)
 {
 	char *text = with_wrong_lines(1000, "legcy = b");
-	char *problems = problems_of("weir.ini", slice_of(text));
+	char *problems = problems_of("weir.ini", slice_of(text), false);
 
 	(void)state;
 	assert_int_equal(count_lines(problems), 101);
@@ -154,7 +172,7 @@ static void a_problem_found_late_still_takes_its_place_among_the_first_hundred(v
 
 	(void)state;
 	memcpy(strstr(text, "10.0.0.1:80"), "10.0.0.1:no", strlen("10.0.0.1:no"));
-	problems = problems_of("weir.ini", slice_of(text));
+	problems = problems_of("weir.ini", slice_of(text), false);
 	assert_int_equal(count_lines(problems), 101);
 	assert_ptr_equal(strstr(problems, "weir.ini:2: address = 10.0.0.1:no: "), problems);
 	assert_non_null(strstr(problems, "weir.ini:105: "));
@@ -176,7 +194,7 @@ static void problems_of_different_kinds_are_told_in_order_of_line(void **state)
 				   "[route r]\n"
 				   "legacy = a\n"
 				   "weight = 200%\n";
-	char *problems = problems_of("weir.ini", SLICE(text));
+	char *problems = problems_of("weir.ini", SLICE(text), false);
 
 	(void)state;
 	assert_string_equal(problems,
@@ -191,15 +209,40 @@ static void problems_of_different_kinds_are_told_in_order_of_line(void **state)
 	free(problems);
 }
 
+static void warnings_never_displace_a_problem(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	char *problems;
+
+	(void)state;
+	assert_non_null(out);
+	for (int i = 0; i < 150; i++)
+		fprintf(out, "[rollout p%d]\nstages = 100%%\ndrain_for = 5m\n", i);
+	fputs(good, out);
+	fputs("wrong\n", out);
+	fclose(out);
+	problems = problems_of("weir.ini", slice_of(text), false);
+	assert_int_equal(count_lines(problems), 1 + 100 + 1);
+	assert_ptr_equal(strstr(problems, "weir.ini:457: neither"), problems);
+	assert_non_null(strstr(problems, "\nweir.ini:3: warning: [rollout p0] has a "));
+	assert_non_null(strstr(problems, "\nweir.ini: warning: and 50 more\n"));
+	free(problems);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_wrong_file_is_refused_with_all_its_problems),
+		cmocka_unit_test(what_works_but_is_hardly_meant_is_warned_of_and_taken),
 		cmocka_unit_test(a_hundred_problems_are_all_told),
 		cmocka_unit_test(of_more_the_first_hundred_are_told_and_the_others_counted),
 		cmocka_unit_test(
 		    a_problem_found_late_still_takes_its_place_among_the_first_hundred),
 		cmocka_unit_test(problems_of_different_kinds_are_told_in_order_of_line),
+		cmocka_unit_test(warnings_never_displace_a_problem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

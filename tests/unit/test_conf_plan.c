@@ -279,7 +279,8 @@ static void force_rules_keep_their_order_and_their_parts(void **state)
 			assert_string_equal(rule->value, expected[i].value);
 	}
 	assert_int_equal(route->force[2].network.prefix_bits, 104);
-	assert_int_equal(route->force_from.n, 2);
+	assert_non_null(route->force_from);
+	assert_int_equal(route->force_from->n, 2);
 	config_free(config);
 }
 
@@ -288,7 +289,7 @@ static void a_rule_by_address_needs_no_other_networks(void **state)
 	struct config *config = load("stages = 100%\n", "force = canary address:192.0.2.7\n");
 
 	(void)state;
-	assert_int_equal(config->routes[0].force_from.n, 0);
+	assert_null(config->routes[0].force_from);
 	config_free(config);
 }
 

@@ -213,6 +213,8 @@ static void a_drain_keeps_whom_the_canary_has_seen(void **state)
 static void a_forced_user_is_told_by_what_and_does_not_count(void **state)
 {
 	static char name[] = "X-Arm";
+	struct force_rule rule = { .arm = ARM_CANARY, .match = FORCE_BY_HEADER, .name = name };
+	struct network_set from = { .n = 0 };
 	struct error err;
 	struct network office;
 	struct explanation e;
@@ -221,15 +223,15 @@ static void a_forced_user_is_told_by_what_and_does_not_count(void **state)
 	question.setting.weight_ppm = 0;
 	add_field("X-Arm", "new");
 	assert_true(network_parse(SLICE("192.0.2.0/24"), &office, &err));
-	assert_true(network_set_add(&route.force_from, &office));
-	route.force[0] =
-	    (struct force_rule) { .arm = ARM_CANARY, .match = FORCE_BY_HEADER, .name = name };
+	assert_true(network_set_add(&from, &office));
+	route.force_from = &from;
+	route.force = &rule;
 	route.n_force = 1;
 	e = explain_now();
 	assert_said(
 	    e, EXPLAIN_RULE, ARM_CANARY, false, "forced by a rule for the header X-Arm");
 	assert_false(e.counts);
-	route.force[0] = (struct force_rule) {
+	rule = (struct force_rule) {
 		.arm = ARM_CANARY, .match = FORCE_BY_ADDRESS, .network = office
 	};
 	assert_said(explain_now(), EXPLAIN_RULE, ARM_CANARY, false,

@@ -16,6 +16,8 @@ static const char any_synthetic_token[] =
 
 static struct message message;
 static struct route_conf route;
+static struct force_rule rules[3];
+static struct network_set force_from;
 
 static struct network network_of(const char *text)
 {
@@ -36,7 +38,10 @@ static int begin(void **state)
 	(void)state;
 	memset(&message, 0, sizeof(message));
 	memset(&route, 0, sizeof(route));
+	memset(&force_from, 0, sizeof(force_from));
 	route.name = (char *)(uintptr_t) "shop";
+	route.force = rules;
+	route.force_from = &force_from;
 	route.force[0] = (struct force_rule) {
 		.arm = ARM_CANARY, .match = FORCE_BY_HEADER, .name = header, .value = exact
 	};
@@ -46,7 +51,7 @@ static int begin(void **state)
 		.match = FORCE_BY_ADDRESS,
 		.network = network_of("192.0.2.0/24") };
 	route.n_force = 3;
-	return network_set_add(&route.force_from, &office) ? 0 : -1;
+	return network_set_add(&force_from, &office) ? 0 : -1;
 }
 
 static void add_field(const char *name, const char *value)
@@ -115,7 +120,7 @@ static void a_rule_by_field_counts_only_from_where_it_is_trusted(void **state)
 static void nobody_is_trusted_where_no_network_is_named(void **state)
 {
 	(void)state;
-	route.force_from.n = 0;
+	route.force_from = NULL;
 	add_field("X-Arm", "new");
 	assert_false(find_from("127.0.0.1").is_forced);
 }

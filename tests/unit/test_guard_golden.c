@@ -213,7 +213,7 @@ static void latency_bets_match_the_golden_rows(void **state)
 		latency_init(&latency);
 		for (unsigned tick = 1; tick <= c->ticks; tick++) {
 			latency_pass(&latency, 1, 1);
-			latency_observe(&latency, &bets, &errors, arms, least_d);
+			latency_observe(&latency, &bets, &errors, arms, least_d, NULL);
 			check_tick(c->id, &row, "lnM", tick,
 			    eprocess_ln(&latency.thresholds[c->threshold]), &checked);
 		}

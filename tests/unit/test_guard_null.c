@@ -185,7 +185,7 @@ static double expected_latency(
 			arms[arm].good[t] = !is_slow;
 		}
 		latency_pass(&after, 3600, 3600);
-		latency_observe(&after, &bets, &errors, arms, least_d);
+		latency_observe(&after, &bets, &errors, arms, least_d, NULL);
 		sum += (arm == ARM_CANARY ? w : 1 - w) * (is_slow ? slow[arm] : 1 - slow[arm]) *
 		       expected_latency(&after, requests - 1, w, slow);
 	}

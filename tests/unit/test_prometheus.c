@@ -100,6 +100,8 @@ struct fixture {
 };
 
 static const char *const verdicts[] = { "CONTINUE", "ADVANCE", "ROLL_BACK" };
+static const char *const forms[] = { "errors", "latency" };
+static const double ln_parts[] = { 1.5, -INFINITY };
 
 static void fill(struct route_stats *stats)
 {
@@ -143,13 +145,27 @@ static int set_up(void **state)
 		.has_canary = true,
 		.weight_ppm = 50000,
 		.ln_e = -.5,
-		.verdict = "ADVANCE" };
+		.ln_parts = ln_parts,
+		.sample_ratio_ln_e = 2.25,
+		.verdict = "ADVANCE",
+		.state = "running",
+		.stage = 2,
+		.waiting_for = "time",
+		.hold_left_s = 90.5,
+		.failures_seen = 12,
+		.failures_rescued = 3,
+		.has_thresholds = true,
+		.threshold_us = { 2500, 40000, 120000, 240000 },
+		.withdrawn_paths = 1 };
 	f->routes[1] = (struct metrics_route_view) {
 		.route = "plain", .release = "", .stats = f->plain, .verdict = "CONTINUE"
 	};
 	f->view = (struct metrics_view) { .version = "0.1.0",
 		.verdicts = verdicts,
 		.n_verdicts = 3,
+		.forms = forms,
+		.n_forms = 2,
+		.threshold_names = { "q50", "q90", "q99", "far" },
 		.routes = f->routes,
 		.n_routes = 2 };
 	prometheus_init(&f->out, CAP_BYTES);
@@ -191,6 +207,93 @@ static void a_route_shows_its_weight_evidence_verdict_and_latch(void **state)
 	assert_false(has_line(&f->out, "weir_weight_ratio{route=\"plain\""));
 }
 
+/* Whether the first route has that sample; `labels` follow its own. */
+static bool has_sample(
+    const struct prometheus *out, const char *name, const char *labels, const char *value)
+{
+	char line[256];
+
+	snprintf(
+	    line, sizeof(line), "\n%s{route=\"shop \\\"1\\\"\"%s} %s\n", name, labels, value);
+	return has_line(out, line);
+}
+
+static void a_route_shows_where_its_plan_stands_and_what_it_waits_for(void **state)
+{
+	struct fixture *f = *state;
+
+	metrics_write(&f->out, &f->view);
+	assert_true(has_sample(
+	    &f->out, "weir_state", ",release=\"2026-11-22.1\",state=\"running\"", "1"));
+	assert_true(has_sample(&f->out, "weir_stage", "", "2"));
+	assert_true(has_sample(&f->out, "weir_waiting_for", ",what=\"time\"", "1"));
+	assert_true(has_sample(&f->out, "weir_hold_left_seconds", "", "90.5"));
+	assert_true(has_sample(&f->out, "weir_withdrawn_paths", "", "1"));
+	assert_true(has_sample(&f->out, "weir_clean_up_due", "", "0"));
+}
+
+static void what_it_does_not_wait_for_is_absent(void **state)
+{
+	struct fixture *f = *state;
+
+	f->routes[0].waiting_for = "";
+	f->routes[0].hold_left_s = INFINITY;
+	f->routes[0].has_thresholds = false;
+	metrics_write(&f->out, &f->view);
+	assert_false(has_line(&f->out, "weir_waiting_for{"));
+	assert_false(has_line(&f->out, "weir_hold_left_seconds{"));
+	assert_false(has_line(&f->out, "weir_latency_threshold_seconds{"));
+}
+
+static void evidence_is_shown_by_form(void **state)
+{
+	struct fixture *f = *state;
+
+	f->routes[0].evidence_lost = true;
+	metrics_write(&f->out, &f->view);
+	assert_true(has_sample(&f->out, "weir_evidence_part_log", ",form=\"errors\"", "1.5"));
+	assert_true(has_sample(&f->out, "weir_evidence_part_log", ",form=\"latency\"", "-Inf"));
+	assert_true(has_sample(&f->out, "weir_sample_ratio_log", "", "2.25"));
+	assert_true(has_sample(&f->out, "weir_evidence_lost", "", "1"));
+}
+
+static void what_the_release_has_cost_is_counted_by_release(void **state)
+{
+	struct fixture *f = *state;
+
+	metrics_write(&f->out, &f->view);
+	assert_true(has_sample(
+	    &f->out, "weir_canary_failures_seen_total", ",release=\"2026-11-22.1\"", "12"));
+	assert_true(has_sample(
+	    &f->out, "weir_canary_failures_rescued_total", ",release=\"2026-11-22.1\"", "3"));
+}
+
+static void latency_thresholds_are_in_seconds(void **state)
+{
+	struct fixture *f = *state;
+
+	metrics_write(&f->out, &f->view);
+	assert_true(has_sample(
+	    &f->out, "weir_latency_threshold_seconds", ",threshold=\"q50\"", "0.0025"));
+	assert_true(has_sample(
+	    &f->out, "weir_latency_threshold_seconds", ",threshold=\"far\"", "0.24"));
+}
+
+static void a_route_without_a_canary_has_no_plan_to_show(void **state)
+{
+	static const char *const families[] = { "weir_state", "weir_stage", "weir_evidence_log",
+		"weir_evidence_part_log", "weir_latched", "weir_clean_up_due",
+		"weir_canary_failures_seen_total" };
+	struct fixture *f = *state;
+	char line[128];
+
+	metrics_write(&f->out, &f->view);
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+		snprintf(line, sizeof(line), "%s{route=\"plain\"", families[i]);
+		assert_false(has_line(&f->out, line));
+	}
+}
+
 static void path_classes_are_labelled_by_name_or_by_their_slot(void **state)
 {
 	struct fixture *f = *state;
@@ -220,16 +323,21 @@ static void the_metrics_please_promtool(void **state)
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_family_is_announced_once_before_its_samples),
 		cmocka_unit_test(label_values_are_escaped),
 		cmocka_unit_test(values_beyond_numbers_have_their_names),
 		cmocka_unit_test(past_its_cap_the_text_is_refused_whole),
-		cmocka_unit_test_setup_teardown(
-		    a_route_shows_its_weight_evidence_verdict_and_latch, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-		    path_classes_are_labelled_by_name_or_by_their_slot, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_metrics_please_promtool, set_up, tear_down),
+		TEST(a_route_shows_its_weight_evidence_verdict_and_latch),
+		TEST(a_route_shows_where_its_plan_stands_and_what_it_waits_for),
+		TEST(what_it_does_not_wait_for_is_absent),
+		TEST(evidence_is_shown_by_form),
+		TEST(what_the_release_has_cost_is_counted_by_release),
+		TEST(latency_thresholds_are_in_seconds),
+		TEST(a_route_without_a_canary_has_no_plan_to_show),
+		TEST(path_classes_are_labelled_by_name_or_by_their_slot),
+		TEST(the_metrics_please_promtool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -458,6 +458,88 @@ static void the_metrics_tell_of_the_daemon_too(void **state)
 	prometheus_done(&out);
 }
 
+static char *read_manual(void)
+{
+	FILE *file = fopen("docs/status.md", "r");
+	char *text = calloc(1, 1 << 17);
+
+	assert_non_null(file);
+	assert_non_null(text);
+	assert_true(fread(text, 1, (1 << 17) - 1, file) > 0);
+	assert_true(feof(file));
+	fclose(file);
+	return text;
+}
+
+static void the_manual_has_every_metric(void **state)
+{
+	static const char heading[] = "# TYPE ";
+	struct setting *setting = *state;
+	char *manual = read_manual();
+	struct prometheus out;
+	size_t n = 0;
+	char *text;
+
+	begin(setting);
+	prometheus_init(&out, 1 << 20);
+	status_metrics(&setting->view, &out);
+	text = strndup(out.text, out.len);
+	assert_non_null(text);
+	for (const char *at = text; (at = strstr(at, heading)) != NULL; n++) {
+		char row[128], type[16];
+
+		at += strlen(heading);
+		assert_int_equal(sscanf(at, "%*s %15s", type), 1);
+		snprintf(
+		    row, sizeof(row), "\n| `%.*s` | %s |", (int)strcspn(at, " "), at, type);
+		if (strstr(manual, row) == NULL)
+			fail_msg("docs/status.md has no row%s", row);
+	}
+	assert_true(n >= 31);
+	free(text);
+	free(manual);
+	prometheus_done(&out);
+}
+
+static void the_metrics_tell_of_the_plan_what_status_does(void **state)
+{
+	static const char *const samples[] = {
+		"\nweir_state{route=\"shop\",release=\"r1\",state=\"running\"} 1\n",
+		"\nweir_stage{route=\"shop\"} 1\n",
+		"\nweir_waiting_for{route=\"shop\",what=\"time\"} 1\n",
+		"\nweir_hold_left_seconds{route=\"shop\"} 60\n",
+		"\nweir_evidence_part_log{route=\"shop\",form=\"latency_budget\"} 5\n",
+		"\nweir_sample_ratio_log{route=\"shop\"} 0.5\n",
+		"\nweir_canary_failures_seen_total{route=\"shop\",release=\"r1\"} 4\n",
+		"\nweir_canary_failures_rescued_total{route=\"shop\",release=\"r1\"} 2\n",
+		"\nweir_withdrawn_paths{route=\"shop\"} 2\n",
+		"\nweir_clean_up_due{route=\"shop\"} 0\n",
+		"\nweir_evidence_lost{route=\"shop\"} 1\n",
+	};
+	struct setting *setting = *state;
+	struct release *release = &setting->managed.release;
+	struct prometheus out;
+	char *text;
+
+	roll_out(setting);
+	begin(setting);
+	release->verdict.ln_parts[EVIDENCE_LATENCY_BUDGET] = 5;
+	release->verdict.sample_ratio_ln_e = .5;
+	release->cost = (struct release_cost) { .failures = 4, .rescued = 2 };
+	release->plan.withdrawn = 1ULL << 63 | 1;
+	release->evidence_was_lost = true;
+	prometheus_init(&out, 1 << 20);
+	status_metrics(&setting->view, &out);
+	assert_true(prometheus_ok(&out));
+	text = strndup(out.text, out.len);
+	assert_non_null(text);
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		if (strstr(text, samples[i]) == NULL)
+			fail_msg("no%s", samples[i]);
+	free(text);
+	prometheus_done(&out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -475,6 +557,8 @@ int main(void)
 		TEST(a_pause_is_told_before_the_guards_words),
 		TEST(evidence_beyond_all_bounds_is_still_json),
 		TEST(the_metrics_tell_of_the_daemon_too),
+		TEST(the_manual_has_every_metric),
+		TEST(the_metrics_tell_of_the_plan_what_status_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

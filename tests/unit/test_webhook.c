@@ -206,7 +206,7 @@ static void notices_keep_their_order(void **state)
 {
 	struct bench *bench = *state;
 	struct webhooks_options options = quick();
-	char text[512], why[8];
+	char text[512], why[16];
 
 	bench->replies[0].status = 500;
 	bench->replies[1].status = 200;
@@ -229,7 +229,7 @@ static void a_full_queue_loses_its_oldest_and_counts_them(void **state)
 {
 	struct bench *bench = *state;
 	struct webhooks_options options = quick();
-	char text[512], why[8];
+	char text[512], why[16];
 
 	options.queue_max = 3;
 	serve(bench);
