@@ -496,6 +496,8 @@ int control_run(const char *config_path)
 	if (config == NULL)
 		return EXIT_FAILURE;
 	signal(SIGPIPE, SIG_IGN);
+	/* A log on a file with a limit: weir serves on. */
+	signal(SIGXFSZ, SIG_IGN);
 	raise_descriptor_limit();
 	if (!start_events(&ctl)) {
 		config_free(config);

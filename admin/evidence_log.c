@@ -105,20 +105,16 @@ static bool has_counts(const struct evidence_log *log)
 	return false;
 }
 
-static void fill(struct store_evidence *to, const struct evidence_log *log, size_t at,
-    const struct path_classes *path_classes)
+static void fill(struct store_evidence *to, const struct evidence_log *log,
+    const struct evidence_log_row *row, double dt_s, const struct path_classes *path_classes)
 {
-	const struct evidence_log_row *row = &log->rows[at];
 	const char *name = "";
-	bool first = true;
 
 	if (row->path_class != PATH_CLASS_ALL)
 		name = path_classes_name(path_classes, row->path_class);
-	for (size_t i = 0; i < at; i++)
-		first = first && log->rows[i].path_class != row->path_class;
 	*to = (struct store_evidence) {
 		.stage = log->stage,
-		.dt_s = first ? log->dt_s : 0,
+		.dt_s = dt_s,
 		.weight = row->weight,
 		.has_latency = row->entry.has_latency,
 	};
@@ -126,21 +122,40 @@ static void fill(struct store_evidence *to, const struct evidence_log *log, size
 	memcpy(to->arms, row->entry.arms, sizeof(to->arms));
 }
 
+/* One generation: the route's row, then those of its paths; they are one tick of judge's. */
+static size_t fill_generation(struct store_evidence *rows, const struct evidence_log *log,
+    uint32_t generation, double dt_s, const struct path_classes *path_classes)
+{
+	size_t n = 0;
+
+	for (int paths = 0; paths < 2; paths++) {
+		for (size_t i = 0; i < log->n; i++) {
+			const struct evidence_log_row *row = &log->rows[i];
+
+			if (row->entry.generation == generation &&
+			    (row->path_class != PATH_CLASS_ALL) == (paths == 1))
+				fill(&rows[n++], log, row, dt_s, path_classes);
+		}
+	}
+	return n;
+}
+
 static void store_rows(struct evidence_log *log, struct store *store, const char *route,
     const struct path_classes *path_classes, uint64_t wall_us)
 {
 	struct store_evidence *rows = calloc(log->n, sizeof(*rows));
+	uint32_t latest = 0;
 	size_t n = 0;
 
 	if (rows == NULL)
 		return;
-	/* The route's own first: those of paths belong to it. */
 	for (size_t i = 0; i < log->n; i++)
-		if (log->rows[i].path_class == PATH_CLASS_ALL)
-			fill(&rows[n++], log, i, path_classes);
-	for (size_t i = 0; i < log->n; i++)
-		if (log->rows[i].path_class != PATH_CLASS_ALL)
-			fill(&rows[n++], log, i, path_classes);
+		if (i == 0 || (int32_t)(log->rows[i].entry.generation - latest) > 0)
+			latest = log->rows[i].entry.generation;
+	/* The time belongs to the latest; older ones are late. */
+	for (uint32_t age = 0; age < 2 * EVIDENCE_GENERATIONS && n < log->n; age++)
+		n += fill_generation(
+		    rows + n, log, latest - age, n == 0 ? log->dt_s : 0, path_classes);
 	store_add_evidence(store, route, log->release, wall_us, rows, n);
 	free(rows);
 }

@@ -2,6 +2,7 @@
 
 #include "admin/journal_time.h"
 #include "admin/json_values.h"
+#include "admin/notice.h"
 #include "base/clock.h"
 
 #include <inttypes.h>
@@ -12,15 +13,7 @@
 
 const char *journal_action(const struct transition *transition)
 {
-	if (transition->cause != PLAN_EVENT_VERDICT)
-		return plan_event_name(transition->cause);
-	if (transition->to == PLAN_ROLLED_BACK)
-		return "rollback";
-	if (transition->to != transition->from ||
-	    transition->stage_to != transition->stage_from ||
-	    transition->weight_to_ppm != transition->weight_from_ppm)
-		return "advance";
-	return transition->hold != VERDICT_CONTINUE ? "hold" : "hold_end";
+	return notice_event_name(notice_event_of(transition));
 }
 
 /* A row without a reason would leave its reader guessing. */
@@ -33,6 +26,7 @@ const char *journal_reason(const struct transition *transition)
 	case PLAN_EVENT_ROLL_BACK: return "rolled back by hand";
 	case PLAN_EVENT_PAUSE: return "paused by hand";
 	case PLAN_EVENT_RESUME: return "resumed by hand";
+	case PLAN_EVENT_SET_WEIGHT: return "weight set by hand";
 	default: return plan_event_name(transition->cause);
 	}
 }

@@ -123,7 +123,7 @@ static enum notice_event event_of_progress(const struct transition *t)
 	return has_moved(t) ? NOTICE_ADVANCE : event_of_a_stand(t);
 }
 
-static enum notice_event event_of(const struct transition *t)
+enum notice_event notice_event_of(const struct transition *t)
 {
 	switch (t->cause) {
 	case PLAN_EVENT_START: return NOTICE_START;
@@ -151,7 +151,7 @@ void notice_of_transition(struct notice *notice, const struct notice_about *abou
     const struct transition *transition)
 {
 	begin(notice, about);
-	notice->event = event_of(transition);
+	notice->event = notice_event_of(transition);
 	notice->from = (struct notice_side) { transition->from, transition->stage_from,
 		transition->weight_from_ppm };
 	notice->to = (struct notice_side) { transition->to, transition->stage_to,

@@ -107,6 +107,9 @@ struct notice_words {
 void notice_of_gate(struct notice *notice, const struct notice_about *about,
     const struct plan *plan, const struct verdict *verdict, struct notice_words *words);
 
+/* What a decision was: the journal's `action` is its name. */
+enum notice_event notice_event_of(const struct transition *transition);
+
 /* "rollback": the event's name in the JSON, and in the field Weir-Event. */
 const char *notice_event_name(enum notice_event event);
 

@@ -114,9 +114,9 @@ size_t store_budgets(const struct store *store, const char *route, const char *r
 
 /*
  * What `weir judge` reads: what a route (path "") or one of its paths counted under
- * one weight. The rows of one moment go together in one call, the route's own first;
- * dt_s is the time since the call before, and 0 in its second and later rows of the
- * same path (older weights).
+ * one weight. The rows of one moment go together in one call, generation by generation,
+ * the latest first: of each the route's own row, then those of its paths. dt_s is the
+ * time since the call before in the rows of the latest, and 0 in the others.
  */
 struct store_evidence {
 	char path[PATH_CLASS_NAME_MAX + 1];

@@ -138,3 +138,17 @@ def test_no_kill_brings_a_rolled_back_release_back(arms, weir):
         running.reload(failing(arms, release))
         route = running.route()
         assert (route["state"], route["weight_ppm"]) == ("rolled_back", 0), (release, last)
+
+
+def test_a_rollback_in_steps_is_finished_after_a_kill(arms, weir):
+    running = weir(settings(*arms, stages="60% 1h, 100%",
+                            rollout={"rollback_steps": 3, "rollback_step": "500ms"}))
+    running.cli("rollback", "shop")
+    running.kill()
+    running.start()
+    route = running.route()
+    assert route["latched"] and route["weight_ppm"] <= 400_000
+    running.wait_state("rolled_back")
+    weights = [r["to"]["weight_ppm"] for r in running.journal()]
+    assert weights[-1] == 0 and weights[1:] == sorted(weights[1:], reverse=True)
+    running.verify()

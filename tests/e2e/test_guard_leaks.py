@@ -51,6 +51,7 @@ def until_rolled_back(running, arms, paths, breaks, timeout):
                 fail(one, BASE, paths)
             running.reload(plan(arms, f"r{n}"))
             load.wait(RATE)
+            assert running.route()["state"] == "running"
             before = len(load.results)
             breaks()
             running.wait_state("rolled_back", timeout)

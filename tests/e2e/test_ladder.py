@@ -72,7 +72,7 @@ def test_a_healthy_canary_climbs_the_whole_ladder_unattended(arms, weir):
     with load(running) as traffic:
         running.wait_state("done", 40)
         assert {r.arm for r in traffic.wait(30)[16:]} == {"canary"}
-    rows = [r for r in running.journal() if r["action"] == "advance"]
+    rows = [r for r in running.journal() if r["action"] in ("advance", "complete")]
     assert [r["to"]["weight_ppm"] // 10_000 for r in rows] == [25, 50, 90, 100, 100]
     assert [r["to"]["state"] for r in rows] == ["running"] * 3 + ["baking", "done"]
     assert {r["who"] for r in rows} == {"guard"}
@@ -108,6 +108,14 @@ def test_a_manual_gate_waits_for_a_person(arms, weir):
     assert running.route()["weight_ppm"] == 500_000
     row = running.journal()[-1]
     assert (row["action"], row["reason"]) == ("promote", "looks good")
+
+
+def test_what_waits_for_a_gate_is_in_the_journal_and_no_hold_that_ends(arms, weir):
+    running = weir(plan(arms, "20% 200ms gate=manual, 50% 1h, 100%"))
+    with load(running):
+        running.wait_route("the gate", lambda route: route["gate"])
+    row = running.journal()[-1]
+    assert "gate" in row["reason"] and row["action"] != "hold_end"
 
 
 def test_a_webhook_that_denies_and_later_allows_opens_its_gate(arms, weir, board, clock):

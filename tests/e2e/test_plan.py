@@ -47,8 +47,8 @@ def test_a_plan_ends_with_its_bake(arms, weir):
     with load(running):
         wait_for("the end", lambda: running.route()["state"] == "done", 30)
     assert running.route()["weight_ppm"] == 1_000_000
-    states = [r["to"]["state"] for r in running.journal() if r["action"] == "advance"]
-    assert states[-1] == "done"
+    states = [r["to"]["state"] for r in running.journal() if r["action"] == "complete"]
+    assert states == ["done"]
 
 
 def test_a_paused_plan_stays_where_it_is(arms, weir):
