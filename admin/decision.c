@@ -1,5 +1,6 @@
 #include "admin/decision.h"
 
+#include "admin/cost.h"
 #include "admin/notice.h"
 #include "base/log.h"
 
@@ -54,19 +55,6 @@ static void publish(struct managed_routes *routes, const struct managed_route *m
 		route_stats_begin_units(live->stats);
 		snapshot_forget_users(routes->snapshot, managed->index);
 	}
-}
-
-static struct notice_cost cost_of(const struct managed_route *managed)
-{
-	const struct release_cost *cost = &managed->release.cost;
-	const struct budget *spent = &managed->budgets.budgets[PATH_CLASS_ALL][ARM_CANARY];
-
-	return (struct notice_cost) {
-		.requests = cost->requests,
-		.failed_seen = cost->failures,
-		.rescued = cost->rescued,
-		.budget_spent = 1 - budget_remaining(spent, managed->budgets.share),
-	};
 }
 
 static struct notice_about about(const struct managed_route *managed, const struct instant *now)
@@ -206,10 +194,14 @@ void decision_carry_out(struct managed_routes *routes, struct managed_route *man
 	managed->on_the_clock = has_canary && release_is_on_the_clock(&managed->release);
 	if (!has_canary)
 		return;
+	/* Still as of the stage and the release before. */
+	if (step->changed)
+		evidence_log_flush(&managed->log, routes->store, managed->route->conf->name,
+		    managed->route->live->path_classes, now);
 	/* What it cost is told up to this moment. */
 	if (step->changed)
-		route_budgets_tick(&managed->budgets, managed->route->live->stats,
-		    now->clock.now_us);
+		route_budgets_tick(
+		    &managed->budgets, managed->route->live->stats, now->clock.now_us);
 	remember(routes, managed, step, now);
 	if (step->changed)
 		announce(routes, managed, &step->transition, now);

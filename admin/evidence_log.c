@@ -85,9 +85,18 @@ static void add_evidence(struct evidence_log *log, const struct release *release
 	}
 }
 
+static uint32_t stage_of(const struct release *release)
+{
+	return release->plan.spec.staged ? release->plan.stage + 1 : 0;
+}
+
 void evidence_log_add(struct evidence_log *log, const struct release *release,
     const struct release_evidence *evidence, double dt_s)
 {
+	if (log->n == 0) {
+		log->stage = stage_of(release);
+		memcpy(log->release, release->id, sizeof(log->release));
+	}
 	log->dt_s += dt_s;
 	add_evidence(log, release, PATH_CLASS_ALL, evidence->route);
 	for (size_t i = 0; i < evidence->n_paths; i++)
@@ -160,27 +169,22 @@ static void store_rows(struct evidence_log *log, struct store *store, const char
 	free(rows);
 }
 
-void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
-    const struct release *release, const struct path_classes *path_classes,
-    const struct instant *now, size_t n_routes)
+void evidence_log_flush(struct evidence_log *log, struct store *store, const char *route,
+    const struct path_classes *path_classes, const struct instant *now)
 {
-	uint64_t now_us = now->clock.now_us;
-	uint32_t stage = release->plan.spec.staged ? release->plan.stage + 1 : 0;
-	bool changed = stage != log->stage || strcmp(release->id, log->release) != 0;
-
-	if (!changed && now_us < log->stored_us + store_every_us(release, n_routes))
-		return;
 	/* Time without traffic adds up, to be told with the next that comes. */
 	if (has_counts(log)) {
 		store_rows(log, store, route, path_classes, now->wall_us);
 		log->n = 0;
 		log->dt_s = 0;
 	}
-	log->stored_us = now_us;
-	if (!changed)
-		return;
-	log->n = 0;
-	log->dt_s = 0;
-	log->stage = stage;
-	memcpy(log->release, release->id, sizeof(log->release));
+	log->stored_us = now->clock.now_us;
+}
+
+void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
+    const struct release *release, const struct path_classes *path_classes,
+    const struct instant *now, size_t n_routes)
+{
+	if (now->clock.now_us >= log->stored_us + store_every_us(release, n_routes))
+		evidence_log_flush(log, store, route, path_classes, now);
 }

@@ -31,10 +31,13 @@ void evidence_log_add(struct evidence_log *log, const struct release *release,
     const struct release_evidence *evidence, double dt_s);
 
 /*
- * Hands what has come together to the store: after a second (ten at a weight set by
- * hand, more where there are thousands of routes), or at once where the stage or the
- * release has changed since.
+ * Hands what has come together to the store: all of it, before a stage or a release
+ * changes;
  */
+void evidence_log_flush(struct evidence_log *log, struct store *store, const char *route,
+    const struct path_classes *path_classes, const struct instant *now);
+
+/* or after a second (ten at a weight set by hand, more where there are thousands of routes). */
 void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
     const struct release *release, const struct path_classes *path_classes,
     const struct instant *now, size_t n_routes);

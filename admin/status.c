@@ -1,5 +1,6 @@
 #include "admin/status.h"
 
+#include "admin/cost.h"
 #include "admin/json_values.h"
 #include "admin/status_route.h"
 #include "metrics/exposition.h"
@@ -73,7 +74,7 @@ static struct metrics_route_view route_view(
 		.latched = release_is_latched(release),
 		.evidence_lost = release->evidence_was_lost,
 		.stage = shown_stage(release->plan.state, release->plan.stage),
-		.failures_seen = release->cost.failures,
+		.failures_seen = cost_of(managed).failed_seen,
 		.failures_rescued = release->cost.rescued,
 		.withdrawn_paths = (unsigned)__builtin_popcountll(release->plan.withdrawn),
 	};

@@ -1,5 +1,6 @@
 #include "admin/status_route.h"
 
+#include "admin/cost.h"
 #include "admin/journal.h"
 #include "admin/json_values.h"
 #include "admin/status_counters.h"
@@ -154,12 +155,11 @@ static json_t *last_json(const struct release *release, const struct release_clo
 
 static json_t *cost_json(const struct managed_route *managed)
 {
-	const struct release_cost *cost = &managed->release.cost;
-	const struct budget *budget = &managed->budgets.budgets[PATH_CLASS_ALL][ARM_CANARY];
+	struct notice_cost cost = cost_of(managed);
 
-	return json_pack("{s:I, s:I, s:I, s:o}", "requests", (json_int_t)cost->requests,
-	    "failures", (json_int_t)cost->failures, "rescued", (json_int_t)cost->rescued,
-	    "budget_spent", json_number(1 - budget_remaining(budget, managed->budgets.share)));
+	return json_pack("{s:I, s:I, s:I, s:o}", "requests", (json_int_t)cost.requests,
+	    "failures", (json_int_t)cost.failed_seen, "rescued", (json_int_t)cost.rescued,
+	    "budget_spent", json_number(cost.budget_spent));
 }
 
 /* "2026-12-24T00:00:00.000Z", or "14d after 100%". */

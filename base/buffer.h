@@ -44,6 +44,12 @@ static inline struct slice buffer_slice(const struct buffer *buffer)
 	return (struct slice) { buffer->data + buffer->start, buffer->end - buffer->start };
 }
 
+/* Whether these bytes are its first live ones, in place. */
+static inline bool buffer_holds(const struct buffer *buffer, struct slice bytes)
+{
+	return buffer->data != NULL && bytes.data == buffer->data + buffer->start;
+}
+
 /*
  * Room for n more bytes at the end, moving or growing what is there; slices of
  * the buffer are void afterwards. False when over the cap or out of memory:

@@ -54,11 +54,9 @@ static bool read_all(
 /* An editor's, or echo's: no part of the key. */
 static size_t without_line_break(const unsigned char *bytes, size_t len)
 {
-	if (len > 0 && bytes[len - 1] == '\n')
-		len--;
-	if (len > 0 && bytes[len - 1] == '\r')
-		len--;
-	return len;
+	if (len == 0 || bytes[len - 1] != '\n')
+		return len;
+	return len > 1 && bytes[len - 2] == '\r' ? len - 2 : len - 1;
 }
 
 bool secret_read(const char *path, struct secret *secret, struct error *err)

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
+         # What is never called needs no library either.
+         "-ffunction-sections", "-Wl,--gc-sections"]
 
 
 def sources(program):
@@ -24,11 +26,16 @@ def sources(program):
 
 
 def parts_of(header):
-    """The files that implement it: guard.c, guard_judge.c and so on for guard.h."""
-    stem = header.with_suffix("").name
-    return [path for path in header.parent.glob(f"{stem}*.c")
-            if path.stem == stem or re.search(rf'^#include "{re.escape(str(header.relative_to(ROOT)))}"',
-                                              path.read_text(), re.M)]
+    """The files that implement it: guard.c for guard.h, and those beside it that include it
+    before anything else, or whose name begins as its does."""
+    stem, own = header.with_suffix("").name, str(header.relative_to(ROOT))
+    parts = []
+    for path in header.parent.glob("*.c"):
+        included = re.findall(r'^#include "([^"]+)"', path.read_text(), re.M)
+        if path.stem == stem or included[:1] == [own] or (
+                path.stem.startswith(stem) and own in included):
+            parts.append(path)
+    return parts
 
 
 def build(program, folder):

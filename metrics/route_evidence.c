@@ -156,8 +156,9 @@ static struct marked take_marks(struct route_stats *stats)
 	for (size_t w = 0; w < stats->n_shards; w++) {
 		struct marks *marks = &stats->shards[w]->marks;
 
-		marked.news |= atomic_exchange(&marks->news, 0);
+		/* The worker sets them the other way round: none is lost between the two. */
 		marked.late |= atomic_exchange(&marks->late, 0);
+		marked.news |= atomic_exchange(&marks->news, 0);
 		marked.other |= atomic_exchange(&marks->other, 0) != 0;
 		marked.route |= atomic_exchange(&marks->route, 0) != 0;
 	}
@@ -232,7 +233,7 @@ size_t route_stats_read_evidence(struct route_stats *stats, uint32_t generation,
 	*route = (struct evidence) { .epoch_is_full = is_half_full(stats) };
 	entry_of(route, generation, has_thresholds(&reading, generation));
 	stats->read_generation = generation;
-	for (uint64_t left = marked.news; left != 0; left &= left - 1) {
+	for (uint64_t left = marked.news | marked.late; left != 0; left &= left - 1) {
 		unsigned c = (unsigned)__builtin_ctzll(left);
 		bool late = (marked.late >> c & 1) != 0;
 

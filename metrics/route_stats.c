@@ -102,7 +102,8 @@ static void record_totals(
     const struct route_stats *stats, struct cell *cell, const struct outcome *outcome)
 {
 	counter_add(&cell->status[status_class_of(outcome->status)], 1);
-	if (outcome->has_first_byte)
+	/* Legacy's quantiles are frozen from this: testers have no say in them. */
+	if (outcome->has_first_byte && outcome->counts)
 		histogram_record(
 		    &cell->first_byte, &cell->first_byte_sum_us, outcome->first_byte_us);
 	if (outcome->client_gone) {

@@ -42,7 +42,7 @@ enum status_class {
 };
 
 enum latency_kind {
-	LATENCY_FIRST_BYTE, /* request wholly forwarded to first byte of the response */
+	LATENCY_FIRST_BYTE, /* request wholly forwarded to first byte; none forced */
 	LATENCY_TOTAL,      /* first byte from the client to last byte of the response */
 };
 

@@ -56,6 +56,11 @@ void exchange_first_byte(struct exchange *ex, uint64_t now_us)
 		ex->first_byte_us = now_us;
 }
 
+void exchange_interim(struct exchange *ex)
+{
+	ex->first_byte_us = 0;
+}
+
 static enum response_framing framing_for(
     const struct exchange *ex, const struct message *response)
 {

@@ -101,8 +101,10 @@ void exchange_request_end(struct exchange *ex);
 /* All of the request is with the server's kernel. */
 void exchange_forwarded(struct exchange *ex, uint64_t now_us);
 
-/* The first byte of an answer has come. */
+/* The first byte of an answer has come; */
 void exchange_first_byte(struct exchange *ex, uint64_t now_us);
+/* but of an interim one: the answer is still awaited. */
+void exchange_interim(struct exchange *ex);
 
 /*
  * A final response head was read: settles the framing towards the client and

@@ -7,11 +7,24 @@ enum {
 	CONNECTION_OPTIONS_MAX = 32
 };
 
+/*
+ * What a trusted proxy says of the client is for weir, which replaces it: were it the
+ * client's to take away, by a Connection field that the proxy lets pass, the client
+ * would be taken for the proxy.
+ */
+static bool is_forwarding(enum field_id id)
+{
+	return id == FIELD_FORWARDED || id == FIELD_X_FORWARDED_FOR ||
+	       id == FIELD_X_FORWARDED_HOST || id == FIELD_X_FORWARDED_PROTO;
+}
+
 static void drop_named(struct message *message, struct slice name)
 {
 	for (uint32_t i = 0; i < message->n_fields; i++) {
-		if (slice_equal_nocase(message->fields[i].name, name))
-			message->fields[i].drop = true;
+		struct field *field = &message->fields[i];
+
+		if (!is_forwarding(field->id) && slice_equal_nocase(field->name, name))
+			field->drop = true;
 	}
 }
 
@@ -146,6 +159,7 @@ static bool may_trail(const struct field *field)
 		{ "content-range", 13 },
 		{ "content-type", 12 },
 		{ "range", 5 },
+		{ "weir-token", 10 },
 		{ "www-authenticate", 16 },
 	};
 

@@ -172,6 +172,7 @@ static void choose_upstream(struct relay *relay, const struct message *request,
 	outcome->path_class = (uint8_t)path_class_lookup(
 	    route->path_rules, route->path_classes, path, &relay->unseen_class);
 	relay->has_arm = true;
+	outcome->counts = true;
 	if (route->arms[ARM_CANARY] != NULL) {
 		identify(relay, request, client_ip);
 		if (route->may_be_forced)
@@ -472,7 +473,7 @@ static size_t read_events(struct relay *relay, struct slice input)
 
 void relay_feed_request(struct relay *relay, struct slice input)
 {
-	bool own = input.data == relay->from_client.data + relay->from_client.start;
+	bool own = buffer_holds(&relay->from_client, input);
 	size_t used;
 
 	relay->client_bytes += input.len;

@@ -1,4 +1,5 @@
 #include "proxy/relay.h"
+#include "proxy/waiting.h"
 
 #include <assert.h>
 
@@ -22,6 +23,7 @@ static bool on_interim(struct relay *relay, struct message *interim)
 		return relay_open_tunnel(relay, interim) || refuse(relay);
 	if (++relay->n_interim > INTERIM_MAX)
 		return refuse(relay);
+	exchange_interim(&relay->exchange);
 	if (exchange_passes_interim(&relay->exchange, interim->status)) {
 		if (!h1_write_interim(&q->held, interim)) {
 			relay_client_lost(relay, CLOSE_NO_MEMORY);
@@ -135,8 +137,12 @@ static size_t read_events(struct relay *relay, struct slice input)
 		struct slice rest = { input.data + used, input.len - used };
 		struct slice data;
 		size_t n;
-		enum h1_event event =
-		    h1_parser_next(&relay->response_parser, rest, message, &n, &data);
+		enum h1_event event;
+
+		/* Of the final answer, where an interim one came in the same piece. */
+		if (rest.len > 0)
+			exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
+		event = h1_parser_next(&relay->response_parser, rest, message, &n, &data);
 
 		used += n;
 		switch (event) {
@@ -152,11 +158,10 @@ static size_t read_events(struct relay *relay, struct slice input)
 
 void relay_feed_response(struct relay *relay, struct slice input)
 {
-	bool own = input.data == relay->from_server.data + relay->from_server.start;
+	bool own = buffer_holds(&relay->from_server, input);
 	size_t used;
 
 	relay->server_bytes += input.len;
-	exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
 	sendq_forget(&relay->to_server);
 	used = read_events(relay, input);
 	if (relay->tunnel) {
@@ -210,6 +215,7 @@ void relay_server_lost(struct relay *relay, enum server_loss loss)
 		if (sent)
 			sendq_rewind(q);
 		relay->exchange.forwarded_us = 0;
+		waiting_leave(relay);
 		relay_connect(relay, true);
 		break;
 	case STEP_ANSWER:

@@ -84,11 +84,13 @@ bool sendq_refer(struct sendq *q, struct slice bytes)
 bool sendq_refer_behind(struct sendq *q, struct slice bytes, char *room)
 {
 	size_t held = buffer_len(&q->held);
-	char *at = room + ((size_t)(bytes.data - room) - held);
+	size_t free_bytes = (size_t)(bytes.data - room);
+	char *at;
 
 	if (bytes.len <= COPY_MAX || q->replayable || q->n_parts != 1 ||
-	    q->parts[0].foreign != NULL || held > (size_t)(bytes.data - room))
+	    q->parts[0].foreign != NULL || held > free_bytes)
 		return sendq_refer(q, bytes);
+	at = room + (free_bytes - held);
 	memcpy(at, q->held.data + q->held.start, held);
 	buffer_consume(&q->held, held);
 	q->parts[0] = (struct sendq_part) { at, held + bytes.len };

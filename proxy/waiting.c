@@ -9,7 +9,8 @@ static bool count(struct relay *relay, uint64_t now_us)
 	unsigned was_slow = ex->outcome.was_slow;
 	bool urgent;
 
-	if (!relay->has_arm || ex->first_byte_us > 0 || now_us <= ex->forwarded_us)
+	if (!relay->has_arm || ex->first_byte_us > 0 || ex->forwarded_us == 0 ||
+	    now_us <= ex->forwarded_us)
 		return false;
 	urgent = route_stats_in_flight(live->stats, relay->worker->index, generation,
 	    &relay->exchange.outcome, now_us - ex->forwarded_us);

@@ -13,7 +13,7 @@ void weight_bets_init(struct weight_bets *bets, double weight)
 
 void comparison_init(struct comparison *comparison, double now_s)
 {
-	*comparison = (struct comparison) { .now_s = now_s };
+	*comparison = (struct comparison) { .now_s = now_s, .harm_now_s = now_s };
 	failure_bets_init(&comparison->errors);
 	latency_init(&comparison->latency);
 }
@@ -22,7 +22,7 @@ void comparison_begin_evidence(struct comparison *comparison, double evidence_s)
 {
 	failure_bets_init(&comparison->errors);
 	latency_begin_evidence(&comparison->latency);
-	comparison->evidence_s = evidence_s;
+	comparison->evidence_s = comparison->harm_evidence_s = evidence_s;
 }
 
 void comparison_begin_stage(struct comparison *comparison)
@@ -63,8 +63,6 @@ void comparison_pass(struct comparison *comparison, const struct comparison_tick
 	double evidence_dt_s = fmax(0, tick->evidence_s - comparison->evidence_s);
 	double dt_s = fmax(0, tick->now_s - comparison->now_s);
 
-	if (evidence_dt_s > 0)
-		failure_bets_pass(&comparison->errors, evidence_dt_s);
 	if (evidence_dt_s > 0 || dt_s > 0)
 		latency_pass(&comparison->latency, evidence_dt_s, dt_s);
 	if (dt_s > 0) {
@@ -75,6 +73,19 @@ void comparison_pass(struct comparison *comparison, const struct comparison_tick
 	}
 	comparison->evidence_s = tick->evidence_s;
 	comparison->now_s = tick->now_s;
+}
+
+void comparison_pass_harm(struct comparison *comparison)
+{
+	double evidence_dt_s = comparison->evidence_s - comparison->harm_evidence_s;
+	double dt_s = comparison->now_s - comparison->harm_now_s;
+
+	if (evidence_dt_s > 0)
+		failure_bets_pass(&comparison->errors, evidence_dt_s);
+	if (evidence_dt_s > 0 || dt_s > 0)
+		latency_pass_far(&comparison->latency, evidence_dt_s, dt_s);
+	comparison->harm_evidence_s = comparison->evidence_s;
+	comparison->harm_now_s = comparison->now_s;
 }
 
 static void add(struct compared_arm *arm, const struct guard_entry *entry,
@@ -89,7 +100,7 @@ static void add(struct compared_arm *arm, const struct guard_entry *entry,
 	}
 }
 
-void comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
+bool comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
     const struct guard_entry *entry, const struct weight_bets *bets)
 {
 	const struct evidence_counts *canary = &entry->arms[ARM_CANARY];
@@ -99,8 +110,14 @@ void comparison_observe(struct comparison *comparison, const struct comparison_t
 		.legacy_bad = entry->arms[ARM_LEGACY].bad,
 	};
 
-	failure_bets_observe(
-	    &comparison->errors, entry->weight, &bets->errors, tick->p0, &failures);
+	bool harm = failure_bets_have_news(entry->weight, &failures) ||
+		    (entry->has_latency && latency_has_far(entry->arms));
+
+	if (harm) {
+		comparison_pass_harm(comparison);
+		failure_bets_observe(
+		    &comparison->errors, entry->weight, &bets->errors, tick->p0, &failures);
+	}
 	if (entry->has_latency)
 		latency_observe(&comparison->latency, &bets->latency, &bets->errors,
 		    entry->arms, tick->least_d, tick->squared);
@@ -109,6 +126,7 @@ void comparison_observe(struct comparison *comparison, const struct comparison_t
 			add(&comparison->stage[arm], entry, &entry->arms[arm]);
 		add(&comparison->minute[arm], entry, &entry->arms[arm]);
 	}
+	return harm;
 }
 
 static double rate(const struct arm_counts *counts)

@@ -40,12 +40,15 @@ struct compared_arm {
 };
 
 struct comparison {
-	struct failure_bets errors;
-	struct latency latency;
 	double evidence_s; /* the time of the evidence, as far as it has been staked */
 	double now_s;      /* the guard's time, as far as the window has aged */
+	/* So too for failures and requests past `far`, which are rare: */
+	double harm_evidence_s;
+	double harm_now_s;
 	struct compared_arm stage[ARMS];
 	struct compared_arm minute[ARMS]; /* an exponential window of 60 s */
+	struct latency latency;
+	struct failure_bets errors;
 };
 
 /* What all comparisons of a route share at a tick. */
@@ -68,11 +71,17 @@ void comparison_raise(struct comparison *comparison);
 /* Other thresholds: what was slow under those before says nothing about a difference. */
 void comparison_begin_latency(struct comparison *comparison);
 
-/* Makes up for the time that has passed. */
+/* Makes up for the time that has passed, but for harm: that waits until there is some. */
 void comparison_pass(struct comparison *comparison, const struct comparison_tick *tick);
 
-/* After comparison_pass(); `bets` are those of the entry's weight, which is above 0. */
-void comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
+/* For harm too, as far as comparison_pass() was called. */
+void comparison_pass_harm(struct comparison *comparison);
+
+/*
+ * After comparison_pass(); `bets` are those of the entry's weight, which is above 0. True
+ * where the evidence on failures or on `far` is another one now.
+ */
+bool comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
     const struct guard_entry *entry, const struct weight_bets *bets);
 
 /*

@@ -1,7 +1,5 @@
 #include "rollout/design_effect.h"
 
-#include <math.h>
-
 static const double prior = 20; /* slow requests' worth of independence */
 static const double first_block_s = 1;
 
@@ -11,12 +9,22 @@ enum {
 
 void design_effect_init(struct design_effect *design)
 {
-	*design = (struct design_effect) { .block_s = first_block_s, .d = 1 };
+	*design = (struct design_effect) {
+		.block_s = first_block_s,
+		.blocks_d = 1,
+		.d = 1,
+	};
 }
 
 static double ratio(double squared, double sum)
 {
 	return (squared + prior) / (sum + prior);
+}
+
+/* fmax() is a call. */
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
 }
 
 static double square(double x)
@@ -26,22 +34,33 @@ static double square(double x)
 
 static void update(struct design_effect *design)
 {
-	double d = ratio(design->reads_squared, design->reads_sum);
-	double squared = 0, sum = 0, apart = 0;
+	double d = design->blocks_d;
 
-	for (unsigned i = 0; i <= design->n_blocks; i++) {
-		double difference = design->blocks[i][0] - design->blocks[i][1];
+	d = larger(d, ratio(design->reads_squared, design->reads_sum));
+	d = larger(d, ratio(square(design->apart), design->reads_sum));
+	design->d = d < DESIGN_MAX ? d : DESIGN_MAX;
+}
 
-		apart += difference;
-		if (i == design->n_blocks)
-			break;
-		squared += square(difference);
+/* The blocks change rarely. */
+static void take_blocks(struct design_effect *design)
+{
+	double squared = 0, sum = 0;
+
+	for (unsigned i = 0; i < design->n_blocks; i++) {
+		squared += square(design->blocks[i][0] - design->blocks[i][1]);
 		sum += design->blocks[i][0] + design->blocks[i][1];
 	}
-	if (design->n_blocks >= LEAST_BLOCKS)
-		d = fmax(d, ratio(squared, sum));
-	d = fmax(d, ratio(square(apart), design->reads_sum));
-	design->d = fmin(DESIGN_MAX, fmax(1, d));
+	design->blocks_d =
+	    design->n_blocks >= LEAST_BLOCKS ? larger(1, ratio(squared, sum)) : 1;
+	update(design);
+}
+
+void design_effect_derive(struct design_effect *design)
+{
+	design->apart = 0;
+	for (unsigned i = 0; i <= design->n_blocks; i++)
+		design->apart += design->blocks[i][0] - design->blocks[i][1];
+	take_blocks(design);
 }
 
 static void join_in_pairs(struct design_effect *design)
@@ -73,7 +92,7 @@ void design_effect_pass(struct design_effect *design, double dt_s)
 		return;
 	if (++design->n_blocks == DESIGN_BLOCKS)
 		join_in_pairs(design);
-	update(design);
+	take_blocks(design);
 }
 
 void design_effect_observe(struct design_effect *design, double h1, double h2)
@@ -90,6 +109,7 @@ void design_effect_observe_reads(
 		return;
 	design->reads_squared += squared;
 	design->reads_sum += h1 + h2;
+	design->apart += h1 - h2;
 	open[0] += h1;
 	open[1] += h2;
 	update(design);

@@ -22,14 +22,19 @@ enum {
 struct design_effect {
 	double reads_squared;            /* sum over reads of (h1 - h2)^2 */
 	double reads_sum;                /* and of h1 + h2 */
-	double blocks[DESIGN_BLOCKS][2]; /* the halves */
-	unsigned n_blocks;               /* those that are over; blocks[n_blocks] is open */
+	double apart;                    /* and of h1 - h2 */
+	double blocks_d;                 /* of the blocks that are over; 1: too few */
 	double block_s;                  /* how long each lasts */
 	double open_s;                   /* how long the open one has lasted */
 	double d;                        /* as it stands, 1 to DESIGN_MAX */
+	unsigned n_blocks;               /* those that are over; blocks[n_blocks] is open */
+	double blocks[DESIGN_BLOCKS][2]; /* the halves */
 };
 
 void design_effect_init(struct design_effect *design);
+
+/* Its reads, blocks and times were written: the rest of it follows from those. */
+void design_effect_derive(struct design_effect *design);
 void design_effect_pass(struct design_effect *design, double dt_s);
 
 /* So many slow requests of legacy were newly counted in each half. */

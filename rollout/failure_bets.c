@@ -21,16 +21,24 @@ void failure_bets_raise(struct failure_bets *bets)
 void failure_bets_observe(struct failure_bets *bets, double w, const struct eprocess_bets *odds,
     double p0, const struct failure_counts *counts)
 {
+	if (!failure_bets_have_news(w, counts))
+		return;
 	if (w >= THIN_LEGACY_WEIGHT) {
-		if (counts->canary_n + counts->canary_bad > 0)
-			eprocess_one_sample(
-			    &bets->one_sample, 0, p0, counts->canary_n, counts->canary_bad);
-	} else if (counts->canary_bad + counts->legacy_bad > 0) {
+		eprocess_one_sample(
+		    &bets->one_sample, 0, p0, counts->canary_n, counts->canary_bad);
+	} else {
 		double ll[EPROCESS_BETS_MAX] = { 0 };
 
 		eprocess_bets_add(odds, counts->canary_bad, counts->legacy_bad, ll);
 		eprocess_settle(&bets->two_sample, ll);
 	}
+}
+
+bool failure_bets_have_news(double w, const struct failure_counts *counts)
+{
+	return counts->canary_bad +
+		   (w >= THIN_LEGACY_WEIGHT ? counts->canary_n : counts->legacy_bad) >
+	       0;
 }
 
 double failure_bets_m(const struct failure_bets *bets)

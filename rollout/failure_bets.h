@@ -11,6 +11,8 @@
 
 #include "rollout/eprocess.h"
 
+#include <stdbool.h>
+
 /* From this weight on legacy is too thin to compare with. */
 #define THIN_LEGACY_WEIGHT 0.9
 
@@ -36,6 +38,9 @@ void failure_bets_raise(struct failure_bets *bets);
  */
 void failure_bets_observe(struct failure_bets *bets, double w, const struct eprocess_bets *odds,
     double p0, const struct failure_counts *counts);
+
+/* Whether failure_bets_observe() has anything to bet on. */
+bool failure_bets_have_news(double w, const struct failure_counts *counts);
 
 /* M, at most EPROCESS_MAX. */
 double failure_bets_m(const struct failure_bets *bets);

@@ -21,10 +21,10 @@ struct tick_bets {
 	size_t n_late;
 };
 
-static void refresh(struct guard *guard, size_t item)
+static void refresh(struct guard *guard, size_t item, bool harm)
 {
-	guard_paths_refresh(
-	    guard->paths, item, guard_path_is_withdrawn(guard, guard->paths->path_class[item]));
+	guard_paths_refresh(guard->paths, item,
+	    guard_path_is_withdrawn(guard, guard->paths->path_class[item]), harm);
 }
 
 static void begin_evidence(struct guard *guard)
@@ -39,7 +39,7 @@ static void begin_evidence(struct guard *guard)
 	guard->over_stake = 0;
 	for (size_t i = 0; guard->paths != NULL && i < guard->paths->n; i++) {
 		comparison_begin_evidence(&guard->paths->items[i], 0);
-		refresh(guard, i);
+		refresh(guard, i, true);
 	}
 }
 
@@ -222,14 +222,15 @@ static struct comparison_tick now_of(const struct guard *guard, const double *le
 	};
 }
 
-static void settle(struct guard *guard, size_t item)
+/* `harm` as for guard_batch_settle(). */
+static void settle(struct guard *guard, size_t item, const struct guard_entry *harm,
+    const struct comparison_tick *now)
 {
-	struct comparison_tick now = now_of(guard, independent);
+	bool harmed = guard_batch_settle(&guard->paths->batches[item], harm,
+	    &guard->paths->items[item], now, bets_in_force(guard));
 
-	guard_batch_settle(&guard->paths->batches[item], &guard->paths->items[item], &now,
-	    bets_in_force(guard));
 	guard_unmark(&guard->paths->waiting, item);
-	refresh(guard, item);
+	refresh(guard, item, harmed);
 }
 
 /* Those whose turn comes in the time that passes: each item's does once in a second. */
@@ -259,17 +260,19 @@ static void fetch(const struct guard *guard, const struct guard_marks *turn)
 			size_t item = 64 * i + (size_t)__builtin_ctzll(left);
 			const char *path = (const char *)&paths->items[item];
 
-			for (size_t at = 0; at < sizeof(paths->items[0]); at += 64)
+			for (size_t at = 0; at < offsetof(struct comparison, errors); at += 64)
 				__builtin_prefetch(path + at, 1);
 		}
 }
 
 static void settle_in_turn(struct guard *guard, const struct guard_marks *turn)
 {
+	struct comparison_tick now = now_of(guard, independent);
+
 	for (size_t i = 0; guard->paths != NULL && i < GUARD_MARK_WORDS; i++)
 		for (uint64_t left = turn->words[i] & guard->paths->waiting.words[i]; left != 0;
 		     left &= left - 1)
-			settle(guard, 64 * i + (size_t)__builtin_ctzll(left));
+			settle(guard, 64 * i + (size_t)__builtin_ctzll(left), NULL, &now);
 }
 
 void guard_settle(struct guard *guard)
@@ -296,26 +299,40 @@ static bool take_path(
 	return true;
 }
 
-static void let_wait(struct guard *guard, size_t item, const struct comparison_tick *now,
+/* Of the weight in force: it waits, or it is staked with all that did. */
+static void add_to_batch(struct guard *guard, size_t item, const struct comparison_tick *now,
     const struct guard_entry *entry)
 {
 	struct guard_batch *batch = &guard->paths->batches[item];
+	struct guard_marks *waiting = &guard->paths->waiting;
 
-	if (guard_is_marked(&guard->paths->waiting, item) &&
-	    batch->has_latency != entry->has_latency)
-		settle(guard, item);
-	if (!guard_is_marked(&guard->paths->waiting, item)) {
+	if (guard_is_marked(waiting, item) && batch->has_latency != entry->has_latency)
+		settle(guard, item, NULL, now);
+	if (!guard_is_marked(waiting, item)) {
 		guard_batch_begin(batch, now, entry->has_latency);
-		guard_mark(&guard->paths->waiting, item);
+		guard_mark(waiting, item);
 	}
 	guard_batch_add(batch, entry);
+	if (!guard_batch_takes(entry))
+		settle(guard, item, entry, now);
+}
+
+/* Of an older weight, or where nothing may wait. */
+static void stake(struct guard *guard, size_t item, const struct comparison_tick *now,
+    const struct guard_entry *entry, const struct weight_bets *bets)
+{
+	struct comparison *path = &guard->paths->items[item];
+
+	if (guard_is_marked(&guard->paths->waiting, item))
+		settle(guard, item, NULL, now);
+	comparison_pass(path, now);
+	refresh(guard, item, comparison_observe(path, now, entry, bets));
 }
 
 /* Where memory is short a class stays without evidence of its own, at M = 1. */
 static void observe_path(struct guard *guard, const struct comparison_tick *now,
     const struct guard_path *news, bool by_turns, struct tick_bets *bets)
 {
-	bool staked = false;
 	size_t item;
 
 	if (news->path_class >= PATH_CLASSES ||
@@ -324,23 +341,14 @@ static void observe_path(struct guard *guard, const struct comparison_tick *now,
 		return;
 	for (size_t i = 0; i < news->n_entries && i < EVIDENCE_GENERATIONS; i++) {
 		const struct guard_entry *entry = &news->entries[i];
-		struct comparison *path = &guard->paths->items[item];
 
 		if (entry->weight <= 0)
 			continue;
-		if (by_turns && entry->weight == guard->weight && guard_batch_takes(entry)) {
-			let_wait(guard, item, now, entry);
-		} else {
-			if (guard_is_marked(&guard->paths->waiting, item))
-				settle(guard, item);
-			comparison_pass(path, now);
-			comparison_observe(
-			    path, now, entry, bets_of(guard, bets, entry->weight));
-			staked = true;
-		}
+		if (by_turns && entry->weight == guard->weight)
+			add_to_batch(guard, item, now, entry);
+		else
+			stake(guard, item, now, entry, bets_of(guard, bets, entry->weight));
 	}
-	if (staked)
-		refresh(guard, item);
 }
 
 static void follow_handicap(struct guard *guard, double handicap)
@@ -454,7 +462,7 @@ void guard_withdraw_path(struct guard *guard, unsigned path_class)
 	guard->withdrawn |= UINT64_C(1) << path_class;
 	guard->offered = false;
 	if (guard->paths != NULL && guard->paths->index[path_class] != 0)
-		refresh(guard, guard->paths->index[path_class] - 1U);
+		refresh(guard, guard->paths->index[path_class] - 1U, true);
 	comparison_begin_evidence(&guard->route, guard->evidence_age_s);
 	failure_bets_init(&guard->over);
 	for (enum arm arm = 0; arm < ARMS; arm++)

@@ -64,12 +64,31 @@ static struct guard_entry entry_of(const struct guard_batch *batch, double weigh
 	return entry;
 }
 
-void guard_batch_settle(const struct guard_batch *batch, struct comparison *path,
-    const struct comparison_tick *now, const struct weight_bets *bets)
+/* What guard_batch_takes() did not let wait. */
+static void add_harm(struct guard_entry *entry, const struct guard_entry *harm)
 {
-	double least_d[LATENCY_THRESHOLDS] = { 1, 1, 1, 1 };
+	const enum latency_threshold far = THRESHOLD_FAR;
+
+	for (enum arm arm = 0; arm < ARMS; arm++) {
+		entry->arms[arm].bad = harm->arms[arm].bad;
+		entry->arms[arm].failed = harm->arms[arm].failed;
+		entry->arms[arm].slow[far] = harm->arms[arm].slow[far];
+		entry->arms[arm].good[far] = harm->arms[arm].good[far];
+		for (size_t half = 0; half < 2; half++)
+			entry->arms[arm].half_slow[half][far] =
+			    harm->arms[arm].half_slow[half][far];
+	}
+}
+
+bool guard_batch_settle(const struct guard_batch *batch, const struct guard_entry *harm,
+    struct comparison *path, const struct comparison_tick *now, const struct weight_bets *bets)
+{
+	double least_d[LATENCY_THRESHOLDS] = { [THRESHOLD_FAR] = now->least_d[THRESHOLD_FAR] };
 	struct guard_entry entry = entry_of(batch, now->weight);
 	struct comparison_tick then = *now;
+
+	if (harm != NULL)
+		add_harm(&entry, harm);
 
 	for (size_t i = 0; i < LATENCY_QUANTILES; i++)
 		least_d[i] = batch->least_d[i];
@@ -78,5 +97,5 @@ void guard_batch_settle(const struct guard_batch *batch, struct comparison *path
 	then.least_d = least_d;
 	then.squared = batch->squared;
 	comparison_pass(path, &then);
-	comparison_observe(path, &then, &entry, bets);
+	return comparison_observe(path, &then, &entry, bets);
 }

@@ -37,8 +37,12 @@ void guard_batch_begin(
 
 void guard_batch_add(struct guard_batch *batch, const struct guard_entry *entry);
 
-/* All of it, staked: `now` but for when the batch began. `bets` are those of now->weight. */
-void guard_batch_settle(const struct guard_batch *batch, struct comparison *path,
-    const struct comparison_tick *now, const struct weight_bets *bets);
+/*
+ * All of it, staked: `now` but for when the batch began. `bets` are those of now->weight.
+ * `harm` was added to the batch, but for what no batch holds: that is staked here. NULL: none.
+ * Returns what comparison_observe() does.
+ */
+bool guard_batch_settle(const struct guard_batch *batch, const struct guard_entry *harm,
+    struct comparison *path, const struct comparison_tick *now, const struct weight_bets *bets);
 
 #endif

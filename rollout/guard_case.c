@@ -6,6 +6,7 @@
 
 static const double least_failures = 3;
 static const double least_budget = 1e-6;
+static const double rounding = 1e-9;
 static const double own_share = 0.75;   /* of what is in excess: then it is a path's own */
 static const double sole_traffic = 0.5; /* a path with more of it is the route itself */
 
@@ -197,28 +198,49 @@ static void weigh_latency_budget(struct scales *scales)
 	    &(struct accuser) { .kind = EVIDENCE_LATENCY_BUDGET });
 }
 
-static void weigh_paths(struct scales *scales)
+/* Enough is certain, and this would not be the accuser: its counts need no look. */
+static bool is_decided(const struct scales *scales, double worth)
+{
+	return scales->against.certain >= 1 / scales->guard->params.alpha &&
+	       worth <= scales->loudest_certain;
+}
+
+static void weigh_path(struct scales *scales, size_t item)
 {
 	const struct guard_paths *paths = scales->guard->paths;
-	size_t n = paths != NULL ? paths->n : 0;
+	const struct comparison *path = &paths->items[item];
 	double error_share = PATH_ERROR_STAKE / PATH_CLASSES;
 	double latency_share = PATH_LATENCY_STAKE / PATH_CLASSES;
+	struct accuser who = { .path_class = paths->path_class[item] };
 
-	weigh_idle(scales, (error_share + latency_share) * (double)(PATH_CLASSES - n));
-	for (size_t i = 0; i < n; i++) {
-		const struct comparison *path = &paths->items[i];
-		struct accuser who = { .path_class = paths->path_class[i] };
+	if (is_decided(scales, error_share * paths->m_errors[item]) &&
+	    is_decided(scales, latency_share * paths->m_latency[item]))
+		return;
+	who.kind = EVIDENCE_PATH_ERRORS;
+	if (paths->m_errors[item] > 1 || scales->excused)
+		weigh_errors(scales, path, error_share, failures_of(path), &who);
+	else
+		weigh_idle(scales, error_share * paths->m_errors[item]);
+	who.kind = EVIDENCE_PATH_LATENCY;
+	weigh_latency(scales, path, paths->m_thresholds[item], latency_share, &who);
+}
 
-		if (guard_path_is_withdrawn(scales->guard, who.path_class))
-			continue;
-		who.kind = EVIDENCE_PATH_ERRORS;
-		if (paths->m_errors[i] > 1 || scales->excused)
-			weigh_errors(scales, path, error_share, failures_of(path), &who);
-		else
-			weigh_idle(scales, error_share * paths->m_errors[i]);
-		who.kind = EVIDENCE_PATH_LATENCY;
-		weigh_latency(scales, path, paths->m_thresholds[i], latency_share, &who);
-	}
+static void weigh_paths(struct scales *scales)
+{
+	const struct guard *guard = scales->guard;
+	const struct guard_paths *paths = guard->paths;
+	size_t n = paths != NULL ? paths->n : 0;
+	double shares = (PATH_ERROR_STAKE + PATH_LATENCY_STAKE) / PATH_CLASSES;
+	double most = PATH_ERROR_STAKE * guard_paths_mean_errors(paths) +
+		      PATH_LATENCY_STAKE * guard_paths_mean_latency(paths);
+
+	/* Were all of it to matter, it would not be enough: none of it needs a look. */
+	if (scales->against.suspect + most < (1 - rounding) * sqrt(1 / guard->params.alpha))
+		return;
+	weigh_idle(scales, shares * (double)(PATH_CLASSES - n));
+	for (size_t i = 0; i < n; i++)
+		if (!guard_path_is_withdrawn(guard, paths->path_class[i]))
+			weigh_path(scales, i);
 }
 
 /*

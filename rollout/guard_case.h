@@ -27,6 +27,7 @@ struct guard_case {
 	struct accuser convicted;
 };
 
+/* No further than it takes to tell whether either reaches what it decides at (7). */
 struct guard_case guard_case_weigh(const struct guard *guard);
 
 /*

@@ -96,13 +96,19 @@ bool guard_paths_take(
 	return true;
 }
 
-void guard_paths_refresh(struct guard_paths *paths, size_t item, bool withdrawn)
+void guard_paths_refresh(struct guard_paths *paths, size_t item, bool withdrawn, bool harm)
 {
 	const struct comparison *path = &paths->items[item];
-	double m = latency_m_each(&path->latency, paths->m_thresholds[item]);
+	double *m = paths->m_thresholds[item], sum = 0;
 
-	paths->m_errors[item] = withdrawn ? 0 : failure_bets_m(&path->errors);
-	paths->m_latency[item] = withdrawn ? 0 : m;
+	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
+		if (harm || i < LATENCY_QUANTILES)
+			m[i] = eprocess_m(&path->latency.thresholds[i]);
+		sum += m[i];
+	}
+	paths->m_latency[item] = withdrawn ? 0 : sum / LATENCY_THRESHOLDS;
+	if (harm)
+		paths->m_errors[item] = withdrawn ? 0 : failure_bets_m(&path->errors);
 	paths->changed = true;
 }
 

@@ -54,8 +54,11 @@ const struct comparison *guard_paths_find(const struct guard_paths *paths, unsig
 __attribute__((warn_unused_result)) bool guard_paths_take(
     struct guard_paths **paths, unsigned path_class, size_t *item, bool *is_new);
 
-/* Its M were changed: that of a withdrawn class counts for nothing. */
-void guard_paths_refresh(struct guard_paths *paths, size_t item, bool withdrawn);
+/*
+ * Its M were changed, those of failures and `far` only where there was harm. That of a
+ * withdrawn class counts for nothing.
+ */
+void guard_paths_refresh(struct guard_paths *paths, size_t item, bool withdrawn, bool harm);
 
 /* Takes the means once, for all who ask until an M changes. */
 void guard_paths_sum_up(struct guard_paths *paths);

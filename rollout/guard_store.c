@@ -140,10 +140,15 @@ static void walk_design(struct walk *walk, struct design_effect *design)
 	walk_within(walk, &design->d, DESIGN_MAX, "a design effect");
 	if (design->d < 1)
 		refuse(walk, "a design effect");
+	if (walk->in != NULL && walk->refused == NULL && !walk->cut)
+		design_effect_derive(design);
 }
 
+/* There is one time in what is stored: written, all of it has passed. */
 static void walk_comparison(struct walk *walk, struct comparison *comparison)
 {
+	if (walk->in == NULL)
+		comparison_pass_harm(comparison);
 	walk_failure_bets(walk, &comparison->errors);
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		walk_eprocess(walk, &comparison->latency.thresholds[i]);
@@ -151,6 +156,8 @@ static void walk_comparison(struct walk *walk, struct comparison *comparison)
 	}
 	walk_amounts(walk, &comparison->evidence_s, 1, "a time");
 	walk_amounts(walk, &comparison->now_s, 1, "a time");
+	comparison->harm_evidence_s = comparison->evidence_s;
+	comparison->harm_now_s = comparison->now_s;
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		struct compared_arm *both[] = { &comparison->stage[arm],
 			&comparison->minute[arm] };
@@ -273,7 +280,7 @@ static void walk_path(
 	walk_comparison(walk, path);
 	if (walk->in == NULL)
 		return;
-	guard_paths_refresh(*paths, place, guard_path_is_withdrawn(guard, path_class));
+	guard_paths_refresh(*paths, place, guard_path_is_withdrawn(guard, path_class), true);
 }
 
 static void walk_guard(struct walk *walk, struct guard *guard)

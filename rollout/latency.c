@@ -1,6 +1,5 @@
 #include "rollout/latency.h"
 
-#include <math.h>
 #include <stdbool.h>
 
 /* A request past far is past q99 twice over: rarer than 0.01, by how much is not known. */
@@ -44,10 +43,25 @@ void latency_init(struct latency *latency)
 
 void latency_pass(struct latency *latency, double evidence_dt_s, double dt_s)
 {
-	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
+	for (size_t i = 0; i < LATENCY_QUANTILES; i++) {
 		eprocess_pass(&latency->thresholds[i], evidence_dt_s);
 		design_effect_pass(&latency->designs[i], dt_s);
 	}
+}
+
+void latency_pass_far(struct latency *latency, double evidence_dt_s, double dt_s)
+{
+	eprocess_pass(&latency->thresholds[THRESHOLD_FAR], evidence_dt_s);
+	design_effect_pass(&latency->designs[THRESHOLD_FAR], dt_s);
+}
+
+bool latency_has_far(const struct evidence_counts arms[ARMS])
+{
+	const struct evidence_counts *canary = &arms[ARM_CANARY], *legacy = &arms[ARM_LEGACY];
+
+	return (canary->slow[THRESHOLD_FAR] | legacy->slow[THRESHOLD_FAR] |
+		   legacy->half_slow[0][THRESHOLD_FAR] | legacy->half_slow[1][THRESHOLD_FAR]) !=
+	       0;
 }
 
 void latency_raise(struct latency *latency)
@@ -80,14 +94,17 @@ void latency_observe(struct latency *latency, const struct latency_bets *bets,
 {
 	const struct evidence_counts *legacy = &arms[ARM_LEGACY];
 
+	/* What has no news is not touched: it lies far away in memory. */
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		double ll[EPROCESS_BETS_MAX] = { 0 };
-		double d = fmax(least_d[i], latency->designs[i].d);
 		double h1 = legacy->half_slow[0][i], h2 = legacy->half_slow[1][i];
 
 		if (add_up(bets, errors, arms, i, ll)) {
+			double own = latency->designs[i].d;
+			double share = 1 / (own > least_d[i] ? own : least_d[i]);
+
 			for (size_t k = 0; k < EPROCESS_BETS_MAX; k++)
-				ll[k] /= d;
+				ll[k] *= share;
 			eprocess_settle(&latency->thresholds[i], ll);
 		}
 		design_effect_observe_reads(&latency->designs[i], h1, h2,

@@ -12,6 +12,8 @@
 #include "rollout/design_effect.h"
 #include "rollout/eprocess.h"
 
+#include <stdbool.h>
+
 enum {
 	LATENCY_BETS = 5,
 	LATENCY_QUANTILES = THRESHOLD_FAR, /* thresholds with a known tail: q50, q90, q99 */
@@ -36,8 +38,13 @@ void latency_bets_init(struct latency_bets *bets, double w);
 void latency_init(struct latency *latency);
 /* The bets begin anew; what is known of the clusters stays. */
 void latency_begin_evidence(struct latency *latency);
-/* The clusters' time goes on without the bets' while nothing is exposed. */
+/*
+ * Time passes for the quantiles, and for far, which rarely has news, when it has some. The
+ * clusters' time goes on without the bets' while nothing is exposed.
+ */
 void latency_pass(struct latency *latency, double evidence_dt_s, double dt_s);
+void latency_pass_far(struct latency *latency, double evidence_dt_s, double dt_s);
+bool latency_has_far(const struct evidence_counts arms[ARMS]);
 void latency_raise(struct latency *latency);
 
 /*

@@ -166,6 +166,10 @@ static void fit_ladder(struct plan *next, const struct release_clock *clock)
 	} else if (next->weight_ppm == 0 && next->state == PLAN_FIXED) {
 		/* A canary without a user yet begins as any release does. */
 		plan_begin(next, clock);
+	} else if (next->state != PLAN_FIXED &&
+		   next->spec.stages[stage].weight_ppm > next->weight_ppm) {
+		/* An edit raises nobody: a person lets it go on to the ladder's first stage. */
+		plan_stay_by_hand(next, next->weight_ppm);
 	} else {
 		plan_begin_stage_paused(next, stage);
 	}
@@ -194,6 +198,9 @@ static enum plan_answer on_reload(struct plan *next, const struct plan_event *ev
 
 static enum plan_answer on_restore(struct plan *next, const struct plan_event *event)
 {
+	/* A rollback that was under way is over: a restart lets nobody back for a step. */
+	if (next->state == PLAN_ROLLING_BACK)
+		plan_roll_back_at_once(next);
 	/* Nobody knows any more who was on the canary, or what a webhook answered. */
 	next->drain_ppm = 0;
 	if (next->gate == PLAN_GATE_ASKED)

@@ -169,7 +169,6 @@ static enum plan_answer on_set_weight(
     struct plan *next, const struct plan_event *event, struct error *err)
 {
 	uint32_t weight_ppm = event->weight_ppm;
-	uint32_t stage = 0;
 
 	if (weight_ppm > PPM) {
 		error_set(err, "a weight is at most 100%%");
@@ -193,17 +192,7 @@ static enum plan_answer on_set_weight(
 		error_set(err, "the weight is %g%% already", percent(weight_ppm));
 		return PLAN_REFUSED;
 	}
-	if (next->spec.staged) {
-		stage = plan_spec_stage_for(&next->spec, next->stage, weight_ppm);
-		plan_begin_stage(next, stage);
-		next->state = PLAN_PAUSED;
-		next->pause = PAUSE_BY_HAND;
-		next->resumes_to = PLAN_RUNNING;
-	} else {
-		plan_begin_fixed(next);
-	}
-	next->weight_ppm = weight_ppm;
-	next->by_hand = true;
+	plan_stay_by_hand(next, weight_ppm);
 	return PLAN_CHANGED;
 }
 

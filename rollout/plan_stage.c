@@ -94,6 +94,21 @@ void plan_begin_stage_paused(struct plan *next, uint32_t stage)
 	stay_paused(next, paused);
 }
 
+void plan_stay_by_hand(struct plan *next, uint32_t weight_ppm)
+{
+	if (next->spec.staged) {
+		plan_begin_stage(
+		    next, plan_spec_stage_for(&next->spec, next->stage, weight_ppm));
+		next->state = PLAN_PAUSED;
+		next->pause = PAUSE_BY_HAND;
+		next->resumes_to = PLAN_RUNNING;
+	} else {
+		plan_begin_fixed(next);
+	}
+	next->weight_ppm = weight_ppm;
+	next->by_hand = true;
+}
+
 void plan_advance(struct plan *next)
 {
 	bool paused = next->state == PLAN_PAUSED;

@@ -18,6 +18,9 @@ void plan_begin_stage(struct plan *next, uint32_t stage);
 /* The same, but a plan that was paused stays so (unless it is done). */
 void plan_begin_stage_paused(struct plan *next, uint32_t stage);
 
+/* At a weight that no stage gave: a plan is paused there, at the stage it fits. */
+void plan_stay_by_hand(struct plan *next, uint32_t weight_ppm);
+
 /* On from a stage or a bake, paused or not. */
 void plan_advance(struct plan *next);
 

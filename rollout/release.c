@@ -152,7 +152,8 @@ void release_follow_plan(struct release *release, const struct plan *before,
 		guard_begin_stage(
 		    &release->guard, &stage, plan->weight_ppm > before->weight_ppm);
 		release->stage_generation = release->generation;
-		step->new_epoch = true;
+		/* A weight set by hand is no stage: whose failure was counted stays counted. */
+		step->new_epoch = !plan->by_hand;
 	} else {
 		guard_set_stage(&release->guard, &stage);
 	}

@@ -37,25 +37,27 @@ static bool is_same_setting(const struct release *release, uint32_t generation)
 		   release->has_thresholds[then] == release->has_thresholds[now]);
 }
 
+/* Nothing was counted yet: what `arms` holds is not looked at. */
 static void begin_entry(
     const struct release *release, struct guard_entry *entry, uint32_t generation)
 {
 	size_t slot = generation % EVIDENCE_GENERATIONS;
 
-	*entry = (struct guard_entry) {
-		.weight = (double)release->weights_ppm[slot] / PPM,
-		.has_latency = release->has_thresholds[slot],
-	};
+	entry->weight = (double)release->weights_ppm[slot] / PPM;
+	entry->has_latency = release->has_thresholds[slot];
 }
 
 static void gather(const struct release *release, const struct evidence *evidence,
     struct guard_entry entries[EVIDENCE_GENERATIONS], size_t *n_entries)
 {
+	bool has_first = false;
+
 	begin_entry(release, &entries[0], release->generation);
 	*n_entries = 1;
 	for (size_t i = 0; i < evidence->n_entries && i < EVIDENCE_GENERATIONS; i++) {
 		const struct evidence_entry *counted = &evidence->entries[i];
 		struct guard_entry *entry = &entries[0];
+		bool is_new = !has_first;
 
 		if (!is_since(release, release->first_generation, counted->generation))
 			continue;
@@ -64,10 +66,17 @@ static void gather(const struct release *release, const struct evidence *evidenc
 				continue;
 			entry = &entries[(*n_entries)++];
 			begin_entry(release, entry, counted->generation);
+			is_new = true;
+		} else {
+			has_first = true;
 		}
-		for (enum arm arm = 0; arm < ARMS; arm++)
+		if (is_new)
+			memcpy(entry->arms, counted->arms, sizeof(entry->arms));
+		for (enum arm arm = 0; arm < ARMS && !is_new; arm++)
 			add(&entry->arms[arm], &counted->arms[arm]);
 	}
+	if (!has_first)
+		memset(entries[0].arms, 0, sizeof(entries[0].arms));
 }
 
 static void count(struct release *release, const struct evidence *evidence)

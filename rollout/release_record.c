@@ -410,7 +410,6 @@ static void restore_guard(struct release *release, const struct route_conf *rout
 	release->evidence_was_lost = !restored;
 	release->guard.withdrawn = release->plan.withdrawn;
 	guard_set_params(&release->guard, &params);
-	guard_set_stage(&release->guard, &stage);
 }
 
 static void adopt(struct release *release, const struct stored *stored,

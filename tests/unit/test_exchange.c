@@ -333,6 +333,19 @@ static void an_answer_before_the_request_was_through_took_no_time(void **state)
 	assert_true(exchange_outcome(&ex, 6000)->has_first_byte);
 }
 
+static void an_interim_answer_is_not_the_first_byte(void **state)
+{
+	(void)state;
+	whole_request();
+	exchange_forwarded(&ex, 5000);
+	exchange_first_byte(&ex, 6000);
+	exchange_interim(&ex);
+	exchange_first_byte(&ex, 9000);
+	begin_response();
+	exchange_response_end(&ex);
+	assert_int_equal(exchange_outcome(&ex, 11000)->first_byte_us, 4000);
+}
+
 static void a_clock_that_stands_still_gives_no_time(void **state)
 {
 	(void)state;
@@ -368,6 +381,7 @@ int main(void)
 		SENTENCE(weir_s_own_answer_before_the_request_s_end_closes),
 		SENTENCE(times_run_from_the_request_to_the_first_and_the_last_byte),
 		SENTENCE(an_answer_before_the_request_was_through_took_no_time),
+		SENTENCE(an_interim_answer_is_not_the_first_byte),
 		SENTENCE(a_clock_that_stands_still_gives_no_time),
 	};
 

@@ -291,6 +291,43 @@ static void every_slot_may_be_in_use(void **state)
 	guard_done(&guard);
 }
 
+/* Class 0 has legacy fail too, and hides in the route's sum what befalls class 3. */
+static struct verdict observe_hidden_path(
+    struct guard *guard, double w, uint32_t bad, uint32_t legacy)
+{
+	struct guard_path paths[] = {
+		path_of(0, w, of(450, legacy), of(50, 0)),
+		path_of(3, w, of(450, 0), of(50, bad)),
+	};
+
+	return observe(guard, 1, paths, 2);
+}
+
+static void the_accuser_is_the_loudest_though_another_is_enough(void **state)
+{
+	struct guard guard = guard_with_budget(.001, false);
+	struct verdict verdict = observe_hidden_path(&guard, .1, 12, 20);
+
+	(void)state;
+	assert_true(log(.4) + verdict.ln_parts[EVIDENCE_ERRORS] >= log(100));
+	assert_int_equal(verdict.action, VERDICT_ROLL_BACK);
+	assert_int_equal(verdict.reason, REASON_PATH_WORSE);
+	assert_int_equal(verdict.accuser.path_class, 3);
+	guard_done(&guard);
+}
+
+static void parts_that_are_too_little_each_are_suspect_together(void **state)
+{
+	struct guard guard = guard_with_budget(.001, false);
+	struct verdict verdict = observe_hidden_path(&guard, .3, 8, 2);
+
+	(void)state;
+	assert_true(log(.4) + verdict.ln_parts[EVIDENCE_ERRORS] < log(9.5));
+	assert_true(log(.2) + verdict.ln_parts[EVIDENCE_PATH_ERRORS] < log(9.5));
+	assert_int_equal(verdict.action, VERDICT_HOLD_SUSPECT);
+	guard_done(&guard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +341,8 @@ int main(void)
 		cmocka_unit_test(a_path_slower_by_itself_is_named_and_withdrawn),
 		cmocka_unit_test(an_unused_slot_counts_as_one_of_sixty_five),
 		cmocka_unit_test(a_path_without_news_lives_through_the_same_time_and_raises),
+		cmocka_unit_test(the_accuser_is_the_loudest_though_another_is_enough),
+		cmocka_unit_test(parts_that_are_too_little_each_are_suspect_together),
 		cmocka_unit_test(a_copy_goes_its_own_way),
 		cmocka_unit_test(every_slot_may_be_in_use),
 	};

@@ -217,10 +217,34 @@ static void bytes_at_random_do_no_harm(void **state)
 	guard_done(&guard);
 }
 
+/* Time stakes what bets on the next failure, though there was none yet. */
+static void what_time_has_staked_is_kept_through_a_restart(void **state)
+{
+	struct guard guard = used_guard(80), restored;
+	size_t len;
+	unsigned char *data;
+
+	(void)state;
+	guard_tick(&guard,
+	    &(struct guard_tick) { .dt_s = 36000,
+		.n_entries = 1,
+		.handicap = 1.1,
+		.entries = { { .weight = .25, .arms = { [ARM_LEGACY] = { .n = 90 } } } } });
+	data = guard_save(&guard, &len);
+	assert_non_null(data);
+	assert_true(guard_restore(&restored, data, len, NULL));
+	for (unsigned i = 80; i < 100; i++)
+		assert_true(fabs(observe(&guard, i).ln_e - observe(&restored, i).ln_e) < 1e-12);
+	free(data);
+	guard_done(&guard);
+	guard_done(&restored);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guard_goes_on_after_a_restart_as_if_there_had_been_none),
+		cmocka_unit_test(what_time_has_staked_is_kept_through_a_restart),
 		cmocka_unit_test(a_new_guard_can_be_kept_too),
 		cmocka_unit_test(what_is_cut_or_too_long_is_refused),
 		cmocka_unit_test(numbers_that_no_guard_holds_are_refused),

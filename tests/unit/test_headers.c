@@ -111,6 +111,21 @@ static void fields_that_connection_nominates_stop_here(void **state)
 	assert_true(options.close);
 }
 
+/* Else a client could have itself taken for the trusted proxy in front of weir. */
+static void what_a_proxy_says_of_the_client_is_not_the_clients_to_take_away(void **state)
+{
+	(void)state;
+	begin(1);
+	add("X-Forwarded-For", "203.0.113.9");
+	add("Forwarded", "for=203.0.113.9");
+	add("X-Forwarded-Proto", "https");
+	add("X-Forwarded-Host", "shop.example");
+	add("Connection", "X-Forwarded-For, forwarded, X-Forwarded-Proto, x-forwarded-host");
+	strip();
+	assert_left("X-Forwarded-For: 203.0.113.9, Forwarded: for=203.0.113.9, "
+		    "X-Forwarded-Proto: https, X-Forwarded-Host: shop.example");
+}
+
 static void every_connection_field_counts(void **state)
 {
 	(void)state;
@@ -411,6 +426,8 @@ int main(void)
 		cmocka_unit_test(the_framing_stops_here),
 		cmocka_unit_test(everything_else_travels_on),
 		cmocka_unit_test(fields_that_connection_nominates_stop_here),
+		cmocka_unit_test(
+		    what_a_proxy_says_of_the_client_is_not_the_clients_to_take_away),
 		cmocka_unit_test(every_connection_field_counts),
 		cmocka_unit_test(a_nomination_of_nothing_there_is_harmless),
 		cmocka_unit_test(close_and_keep_alive_are_options_in_any_case),

@@ -206,7 +206,7 @@ static const struct reload_case {
 	{ "a stage more before it", { 1, 5, 50 }, 1, { 1, 2, 5, 50 }, PLAN_RUNNING, 5, 2 },
 	{ "its stage is gone: the next lower", { 1, 5, 50 }, 1, { 1, 4, 50 }, PLAN_RUNNING, 4,
 	    1 },
-	{ "all are higher: the first", { 1, 5, 50 }, 0, { 10, 50 }, PLAN_RUNNING, 10, 0 },
+	{ "all are higher: as it is, paused", { 1, 5, 50 }, 0, { 10, 50 }, PLAN_PAUSED, 1, 0 },
 	{ "all are lower: the last", { 1, 5, 50 }, 2, { 1, 2 }, PLAN_BAKING, 2, 1 },
 	{ "baking, the same plan", { 1, 5, 50 }, 2, { 1, 5, 50 }, PLAN_BAKING, 50, 2 },
 	{ "baking, and now there is more to come", { 1, 5, 50 }, 2, { 5, 50, 100 },

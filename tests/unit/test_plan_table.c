@@ -115,7 +115,7 @@ static const struct row {
 		     "==0=x=." },
 	{ PLAN_ROLLING_BACK, "R===="
 			     "x0xxx"
-			     "==00x=x" },
+			     "=000x=x" },
 	{ PLAN_ROLLED_BACK, "R===="
 			    "xxxRx"
 			    "===="

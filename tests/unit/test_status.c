@@ -525,7 +525,8 @@ static void the_metrics_tell_of_the_plan_what_status_does(void **state)
 	begin(setting);
 	release->verdict.ln_parts[EVIDENCE_LATENCY_BUDGET] = 5;
 	release->verdict.sample_ratio_ln_e = .5;
-	release->cost = (struct release_cost) { .failures = 4, .rescued = 2 };
+	setting->managed.budgets.budgets[PATH_CLASS_ALL][ARM_CANARY].bad = 4;
+	release->cost.rescued = 2;
 	release->plan.withdrawn = 1ULL << 63 | 1;
 	release->evidence_was_lost = true;
 	prometheus_init(&out, 1 << 20);
