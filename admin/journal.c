@@ -304,6 +304,11 @@ bool journal_row_follows(
 		    row->seq);
 		return false;
 	}
+	if (memcmp(row->prev_hash, head->hash, sizeof(head->hash)) != 0) {
+		error_set(err, "row %" PRId64 " was changed: it names another hash before it",
+		    row->seq);
+		return false;
+	}
 	head->seq = row->seq;
 	memcpy(head->hash, row->hash, sizeof(head->hash));
 	return true;

@@ -22,6 +22,9 @@ enum {
 	FILE_SIZE = LATCH_SLOTS * LATCH_SLOT_SIZE,
 };
 
+/* Behind the slots. */
+static const char mark[] = { 'u', 's', 'e', 'd', '\n' };
+
 static void sum_of(const char image[LATCH_SLOT_SIZE], char digits[SUM_DIGITS + 1])
 {
 	XXH64_hash_t sum = XXH64(image + SUM_DIGITS, LATCH_SLOT_SIZE - SUM_DIGITS, 0);
@@ -89,6 +92,16 @@ static bool read_slot(const char image[LATCH_SLOT_SIZE], struct latches *latches
 	       latches_add(latches, route, release, strtoll(since, NULL, 10), why);
 }
 
+static bool read_mark(struct latch_slots *slots)
+{
+	char found[sizeof(mark)];
+	ssize_t len = pread(slots->fd, found, sizeof(found), FILE_SIZE);
+
+	if (len == (ssize_t)sizeof(found) && memcmp(found, mark, sizeof(mark)) == 0)
+		slots->was_used = true;
+	return len >= 0;
+}
+
 static bool read_all(struct latch_slots *slots, struct latches *latches)
 {
 	for (int i = 0; i < LATCH_SLOTS; i++) {
@@ -98,12 +111,14 @@ static bool read_all(struct latch_slots *slots, struct latches *latches)
 
 		if (len < 0)
 			return false;
-		if (len == LATCH_SLOT_SIZE && read_slot(slot->image, latches))
+		if (len == LATCH_SLOT_SIZE && read_slot(slot->image, latches)) {
 			slot->ticket = UINT64_MAX;
-		else
+			slots->was_used = true;
+		} else {
 			memset(slot->image, 0, LATCH_SLOT_SIZE);
+		}
 	}
-	return true;
+	return read_mark(slots);
 }
 
 /* Its blocks are there only once they have been written. */
@@ -207,6 +222,11 @@ int latch_slots_next(const struct latch_slots *slots)
 	while (i < LATCH_SLOTS && !slots->items[i].changed)
 		i++;
 	return slots->fd >= 0 && i < LATCH_SLOTS ? i : -1;
+}
+
+bool latch_slots_write_mark(int fd)
+{
+	return pwrite(fd, mark, sizeof(mark), FILE_SIZE) == (ssize_t)sizeof(mark);
 }
 
 bool latch_slots_write(int fd, int slot, const char image[LATCH_SLOT_SIZE])

@@ -4,11 +4,14 @@
  * has it for certain. So it is remembered at once although the database is being
  * synced, and although the disk is full.
  *
+ * Behind the slots a mark tells that the directory was used: latches once written there
+ * went into a database. Without that, it is gone.
+ *
  * A slot written outlives a kill of the process, not a power cut (it is not synced;
  * the database is).
  *
- * Thread     no locks: the store's. latch_slots_write() alone touches the disk, and
- *            only its own arguments.
+ * Thread     no locks: the store's. After the opening latch_slots_write() and
+ *            latch_slots_write_mark() alone touch the disk, and only their own arguments.
  * Ownership  embedded; latch_slots_close() closes the file.
  */
 #ifndef ADMIN_LATCH_SLOTS_H
@@ -34,7 +37,8 @@ struct latch_slot {
 };
 
 struct latch_slots {
-	int fd; /* -1: there is no such file, and no slot is given */
+	int fd;        /* -1: there is no such file, and no slot is given */
+	bool was_used; /* before it was opened: it has the mark, or held a latch */
 	struct latch_slot items[LATCH_SLOTS];
 };
 
@@ -58,6 +62,9 @@ void latch_slots_release(struct latch_slots *slots, uint64_t ticket);
 
 /* The first slot that is to be written; -1: none. */
 int latch_slots_next(const struct latch_slots *slots);
+
+/* Leaves the mark behind the slots; not synced. */
+__attribute__((warn_unused_result)) bool latch_slots_write_mark(int fd);
 
 __attribute__((warn_unused_result)) bool latch_slots_write(
     int fd, int slot, const char image[LATCH_SLOT_SIZE]);

@@ -86,27 +86,71 @@ static void restore_budgets(struct managed_routes *routes, struct managed_route 
 static void hold_back(
     struct managed_routes *routes, struct managed_route *managed, const struct instant *now)
 {
+	char before[TRANSITION_WHY_SIZE], why[TRANSITION_WHY_SIZE];
 	const struct release_order order = {
 		.command = RELEASE_ROLL_BACK,
 		.at_once = true,
 		.who = "weir",
-		.why = "this release was rolled back before: `weir resume` clears it, or a new "
-		       "release id",
+		.why = why,
 	};
 	struct release_step step;
 	struct error err;
 
 	if (release_is_latched(&managed->release) ||
-	    !store_has_latch(routes->store, managed->route->conf->name, managed->release.id))
+	    !store_latch_why(routes->store, managed->route->conf->name, managed->release.id,
+		before, sizeof(before)))
 		return;
+	snprintf(why, sizeof(why),
+	    "this release was rolled back before (%.500s): `weir resume` clears it, or a new "
+	    "release id",
+	    before[0] != '\0' ? before : "no reason was given");
 	if (release_command(&managed->release, &order, &now->clock, &step, &err))
 		decision_carry_out(routes, managed, &step, now);
 	else
 		log_error("route %s: %s", managed->route->conf->name, err.text);
 }
 
-/* The route's first release in this process: as it was left, or a new one. */
-static void begin(struct managed_routes *routes, struct managed_route *managed,
+/* Counted once in this epoch, a user's failure does not count again for a restart. */
+static void restore_epoch(struct managed_routes *routes, struct managed_route *managed)
+{
+	const struct release *release = &managed->release;
+	uint16_t *units;
+	size_t n = store_epoch(routes->store, managed->route->conf->name, release->id,
+	    release->plan.entered, &units);
+
+	route_stats_restore_epoch(managed->route->live->stats, units, n);
+	free(units);
+}
+
+/* Before the record: a user in the epoch whose failure it lacks is let off, no more. */
+static void keep_all(
+    struct managed_routes *routes, struct managed_route *managed, const struct instant *now)
+{
+	static uint16_t units[EPOCH_SAVED_MAX];
+	const struct release *release = &managed->release;
+	size_t n = route_stats_save_epoch(managed->route->live->stats, units);
+
+	store_keep_epoch(routes->store, managed->route->conf->name, release->id,
+	    release->plan.entered, units, n);
+	decision_keep(routes, managed, now);
+}
+
+/* One that passed, and that the release's record does not know of: there was no time. */
+static void recall_drill(struct managed_routes *routes, struct managed_route *managed)
+{
+	struct plan *plan = &managed->release.plan;
+	int64_t passed_s = store_drill_passed_s(
+	    routes->store, managed->route->conf->name, managed->release.id);
+
+	if (passed_s > plan->drill_wall_s)
+		plan->drill_wall_s = passed_s;
+}
+
+/*
+ * The route's first release in this process: as it was left, or a new one. True where it
+ * goes on.
+ */
+static bool begin(struct managed_routes *routes, struct managed_route *managed,
     const struct instant *now, const char *who, struct release_step *step)
 {
 	const struct route_conf *conf = managed->route->conf;
@@ -114,27 +158,29 @@ static void begin(struct managed_routes *routes, struct managed_route *managed,
 	struct release_record record;
 	struct error err = { "" };
 	const char *why = NULL;
-	bool same;
+	bool goes_on = false;
 
 	if (conf->canary == NULL) {
 		release_begin(release, conf, &now->clock, who, step);
-		return;
+		return false;
 	}
 	if (!store_is_readable(routes->store, &why)) {
 		release_begin_unreadable(release, conf, &now->clock, "weir", why, step);
-		return;
+		return false;
 	}
 	if (!store_record(routes->store, conf->name, &record)) {
 		release_begin(release, conf, &now->clock, who, step);
-		return;
+		return false;
 	}
-	same = strcmp(record.release, conf->release) == 0;
-	if (!same)
+	if (strcmp(record.release, conf->release) != 0)
 		release_begin(release, conf, &now->clock, who, step);
-	else if (!release_restore(release, conf, &record, managed->route->live->path_classes,
+	else if (release_restore(release, conf, &record, managed->route->live->path_classes,
 		     &now->clock, step, &err))
+		goes_on = true;
+	else
 		release_begin_unreadable(release, conf, &now->clock, "weir", err.text, step);
 	free(record.detail);
+	return goes_on;
 }
 
 static void begin_or_go_on(struct managed_routes *routes, struct managed_route *managed,
@@ -143,10 +189,10 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 	const struct route_conf *conf = managed->route->conf;
 	const struct route_stats *stats = managed->route->live->stats;
 	struct release_step step;
-	bool same;
+	bool goes_on = false, same;
 
 	if (before == NULL) {
-		begin(routes, managed, now, who, &step);
+		goes_on = begin(routes, managed, now, who, &step);
 		route_budgets_begin(
 		    &managed->budgets, conf->error_budget_ppm, stats, now->clock.now_us);
 		restore_budgets(routes, managed);
@@ -169,9 +215,13 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 			route_budgets_begin(&managed->budgets, conf->error_budget_ppm, stats,
 			    now->clock.now_us);
 	}
+	recall_drill(routes, managed);
 	/* A new snapshot knows no weight yet, changed or not. */
 	step.new_weight = true;
 	decision_carry_out(routes, managed, &step, now);
+	/* The step has begun an epoch: into that. */
+	if (goes_on)
+		restore_epoch(routes, managed);
 }
 
 static void done(struct managed_route *managed)
@@ -236,6 +286,7 @@ static void tick(
 		return;
 	evidence.n_paths = route_stats_read_evidence(
 	    live->stats, release_generation(&managed->release), &route, routes->paths);
+	managed->more_to_read = route_stats_has_unread(live->stats);
 	if (!route_stats_thresholds(live->stats, PATH_CLASS_ALL, evidence.threshold_us))
 		memset(evidence.threshold_us, 0, sizeof(evidence.threshold_us));
 	evidence_log_add(&managed->log, &managed->release, &evidence, dt_s);
@@ -245,7 +296,7 @@ static void tick(
 	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
 	    &managed->release, live->path_classes, now, routes->n);
 	if (now_us >= managed->kept_us + keep_every_us(routes, managed))
-		decision_keep(routes, managed, now);
+		keep_all(routes, managed, now);
 }
 
 void managed_routes_tick(struct managed_routes *routes, const struct instant *now, bool all)
@@ -257,7 +308,7 @@ void managed_routes_tick(struct managed_routes *routes, const struct instant *no
 		unsigned least = (i + turn) % calm == 0 ? 1 : BUSY_REQUESTS;
 
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
-		    routes->items[i].on_the_clock ||
+		    routes->items[i].on_the_clock || routes->items[i].more_to_read ||
 		    drill_session_is_running(&routes->items[i]) ||
 		    (i + turn) % QUIET_TICKS == 0)
 			tick(routes, &routes->items[i], now);
@@ -301,11 +352,17 @@ void managed_routes_gate_answer(struct managed_routes *routes,
 
 void managed_routes_done(struct managed_routes *routes, const struct instant *now)
 {
+	/* What the workers counted last is evidence, too. */
+	managed_routes_tick(routes, now, true);
 	for (size_t i = 0; i < routes->n; i++) {
 		struct managed_route *managed = &routes->items[i];
 
-		if (managed->route->conf->canary != NULL)
-			decision_keep(routes, managed, now);
+		if (managed->route->conf->canary != NULL) {
+			evidence_log_flush(&managed->log, routes->store,
+			    managed->route->conf->name,
+			    managed->route->live->path_classes, now);
+			keep_all(routes, managed, now);
+		}
 		done(managed);
 	}
 	free(routes->items);

@@ -74,6 +74,19 @@ bool store_has_latch(const struct store *store, const char *route, const char *r
 	return has;
 }
 
+bool store_latch_why(
+    const struct store *store, const char *route, const char *release, char *why, size_t size)
+{
+	const struct latch *latch;
+
+	store_lock(store);
+	latch = latches_find(&store->memory.latches, route, release);
+	if (latch != NULL)
+		snprintf(why, size, "%s", latch->why);
+	store_unlock(store);
+	return latch != NULL;
+}
+
 /* With the lock: how long the control thread may wait now. */
 static uint64_t patience_us(struct store *store, uint64_t now_us)
 {
@@ -170,6 +183,39 @@ void store_keep(struct store *store, const char *route, const struct release_rec
 		log_error(
 		    "route %s: its state has no room in memory, and is not stored", route);
 	store_unlock(store);
+}
+
+void store_keep_epoch(struct store *store, const char *route, const char *release,
+    uint32_t number, const uint16_t *units, size_t n)
+{
+	struct stored_route *stored;
+
+	store_lock(store);
+	stored = store_memory_route(&store->memory, route);
+	if (stored != NULL && !stored_epoch_equals(&stored->epoch, release, number, units, n) &&
+	    stored_epoch_set(&stored->epoch, release, number, units, n))
+		stored->epoch_changed = true;
+	store_unlock(store);
+}
+
+size_t store_epoch(const struct store *store, const char *route, const char *release,
+    uint32_t number, uint16_t **units)
+{
+	const struct stored_route *stored;
+	size_t n = 0;
+
+	*units = NULL;
+	store_lock(store);
+	stored = store_memory_find(&store->memory, route);
+	if (stored != NULL && stored_epoch_is_of(&stored->epoch, release, number) &&
+	    stored->epoch.n > 0)
+		*units = malloc(stored->epoch.n * sizeof(stored->epoch.units[0]));
+	if (*units != NULL) {
+		n = stored->epoch.n;
+		memcpy(*units, stored->epoch.units, n * sizeof(stored->epoch.units[0]));
+	}
+	store_unlock(store);
+	return n;
 }
 
 /* With the lock. */
@@ -275,20 +321,22 @@ void store_drill(struct store *store, const char *route, const char *release, ui
 
 	store_lock(store);
 	stored = store_memory_route(&store->memory, route);
-	if (stored != NULL && passed)
-		stored->drill_passed_s = (int64_t)(wall_us / 1000000);
+	if (passed && (stored == NULL || !stored_route_note_drill(
+					     stored, release, (int64_t)(wall_us / 1000000))))
+		log_error("out of memory: route %s forgets that a drill of release %s passed",
+		    route, release);
 	add_job(store, job);
 	store_unlock(store);
 }
 
-int64_t store_drill_passed_s(const struct store *store, const char *route)
+int64_t store_drill_passed_s(const struct store *store, const char *route, const char *release)
 {
 	const struct stored_route *stored;
 	int64_t passed_s;
 
 	store_lock(store);
 	stored = store_memory_find(&store->memory, route);
-	passed_s = stored != NULL ? stored->drill_passed_s : 0;
+	passed_s = stored != NULL ? stored_route_drill_passed_s(stored, release) : 0;
 	store_unlock(store);
 	return passed_s;
 }

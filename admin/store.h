@@ -13,10 +13,12 @@
  *
  * At the start, and whenever a route gets a release it did not have:
  *
- *   if (!store_is_readable(store))                    hold it back, weight 0
- *   else if (store_has_latch(store, route, release))  hold it back, weight 0
- *   else if (store_record(store, route, &record))     go on from it (same release)
- *   else                                              begin
+ *   if (!store_is_readable(store))                        hold it back, weight 0
+ *   else if (store_latch_why(store, route, release, ...)) hold it back, weight 0
+ *   else if (store_record(store, route, &record))         go on from it (same release),
+ *                                                         and with store_epoch()
+ *   else                                                  begin
+ *   if (store_drill_passed_s(store, route, release) > 0)  it may have its drill already
  *
  * A latch wins over a record: it is stored first.
  * With each decision:
@@ -26,7 +28,7 @@
  *   others:    publish; store_keep(); store_decide()
  *
  * After the start: store_started(). Every second or so, where something was counted:
- * store_keep(), store_keep_budgets(), store_add_evidence().
+ * store_keep(), store_keep_epoch(), store_keep_budgets(), store_add_evidence().
  *
  * Thread  all functions: the control thread.
  * Time    wall clock, for what is to be read after a restart.
@@ -84,6 +86,10 @@ bool store_latch(struct store *store, const char *route, const char *release, ui
     const char *why);
 void store_unlatch(struct store *store, const char *route, const char *release);
 
+/* Why it was latched; copied, cut where it is longer. False: it is not latched. */
+bool store_latch_why(
+    const struct store *store, const char *route, const char *release, char *why, size_t size);
+
 /*
  * The latest record of the route's release, stored or kept. False: none. Free
  * record->detail with free().
@@ -92,6 +98,18 @@ bool store_record(const struct store *store, const char *route, struct release_r
 
 /* The route's record from now on; copied. Many in a row cost no more than the last. */
 void store_keep(struct store *store, const char *route, const struct release_record *record);
+
+/*
+ * The users whose failure was counted in the release's present epoch
+ * (route_stats_save_epoch()); copied. Which epoch it is, `number` says: plan.entered.
+ * To keep what is kept already costs nothing.
+ */
+void store_keep_epoch(struct store *store, const char *route, const char *release,
+    uint32_t number, const uint16_t *units, size_t n);
+
+/* How many are stored of that very epoch; *units is to be freed with free(). */
+size_t store_epoch(const struct store *store, const char *route, const char *release,
+    uint32_t number, uint16_t **units);
 
 /* One decision, for the journal; it is on disk together with the route's record. */
 void store_decide(struct store *store, uint64_t wall_us, const char *route, const char *release,
@@ -132,8 +150,8 @@ void store_add_evidence(struct store *store, const char *route, const char *rele
 void store_drill(struct store *store, const char *route, const char *release, uint64_t wall_us,
     bool passed, const char *text);
 
-/* When a drill on the route last passed, in seconds since 1970; 0: never. */
-int64_t store_drill_passed_s(const struct store *store, const char *route);
+/* When a drill of that release last passed there, in seconds since 1970; 0: never. */
+int64_t store_drill_passed_s(const struct store *store, const char *route, const char *release);
 
 struct store_health {
 	bool ok;

@@ -16,8 +16,9 @@ const char store_db_name[] = "weir.db";
 enum {
 	STATEMENTS_MAX = 48,
 	APPLICATION_ID = 0x77656972, /* "weir" */
-	SCHEMA_VERSION = 1,
-	BUSY_MS = 2000, /* for somebody's sqlite3 shell */
+	SCHEMA_VERSION = 2,
+	OLDEST_VERSION = 1, /* that is brought up to that */
+	BUSY_MS = 2000,     /* for somebody's sqlite3 shell */
 };
 
 struct statement {
@@ -69,9 +70,15 @@ static const char schema[] =
     " has_latency INTEGER NOT NULL, counts BLOB NOT NULL,"
     " PRIMARY KEY(route, seq)) STRICT, WITHOUT ROWID;";
 
+/* What each version added to the one before. */
+static const char *const additions[SCHEMA_VERSION + 1] = {
+	[2] = "CREATE TABLE epochs(route TEXT PRIMARY KEY, release TEXT NOT NULL,"
+	      " number INTEGER NOT NULL, units BLOB NOT NULL) STRICT;",
+};
+
 /* All that a start depends on; damaged evidence is found when it is used. */
 static const char *const checked_tables[] = { "meta", "releases", "latches", "budgets",
-	"journal", "drills", "names" };
+	"journal", "drills", "names", "epochs" };
 
 static void fail(struct store_db *db, int code)
 {
@@ -256,7 +263,17 @@ static bool read_number(struct store_db *db, const char *sql, int64_t *number)
 	return true;
 }
 
-static bool make_tables(struct store_db *db)
+static bool add_to_tables(struct store_db *db, int64_t version)
+{
+	while (version < SCHEMA_VERSION) {
+		if (!execute(db, additions[++version]))
+			return false;
+	}
+	return true;
+}
+
+/* From that version on, 0 where there are none, to the present one: all or nothing. */
+static bool make_tables(struct store_db *db, int64_t version)
 {
 	char stamp[96];
 
@@ -264,7 +281,9 @@ static bool make_tables(struct store_db *db)
 	    APPLICATION_ID, SCHEMA_VERSION);
 	if (!store_db_begin(db, true))
 		return false;
-	if (execute(db, schema) && execute(db, stamp) && store_db_commit(db))
+	if ((version > 0 || execute(db, schema)) &&
+	    add_to_tables(db, version > 0 ? version : OLDEST_VERSION) && execute(db, stamp) &&
+	    store_db_commit(db))
 		return true;
 	store_db_rollback(db);
 	return false;
@@ -295,28 +314,28 @@ static bool check_tables(struct store_db *db)
 	return true;
 }
 
-/* Its tables are weir's, of this version; *created where it has none at all. */
-static bool check_schema(struct store_db *db, bool *created)
+/* Its tables are weir's, of a version it knows; *created where it has none at all. */
+static bool check_schema(struct store_db *db, int64_t *version, bool *created)
 {
-	int64_t application, version, tables;
+	int64_t application, tables;
 
 	if (!read_number(db, "PRAGMA application_id", &application) ||
-	    !read_number(db, "PRAGMA user_version", &version) ||
+	    !read_number(db, "PRAGMA user_version", version) ||
 	    !read_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
 		return false;
-	*created = application == 0 && version == 0 && tables == 0;
+	*created = application == 0 && *version == 0 && tables == 0;
 	if (*created)
 		return true;
 	if (application != APPLICATION_ID) {
 		store_db_blame(db, STORE_FAULT_DAMAGED, "it is a database, but not weir's");
 		return false;
 	}
-	if (version != SCHEMA_VERSION) {
+	if (*version < OLDEST_VERSION || *version > SCHEMA_VERSION) {
 		char words[128];
 
 		snprintf(words, sizeof(words),
-		    "its format is version %" PRId64 ", this weir knows version %d", version,
-		    SCHEMA_VERSION);
+		    "its format is version %" PRId64 ", this weir knows %d to %d", *version,
+		    OLDEST_VERSION, SCHEMA_VERSION);
 		store_db_blame(db, STORE_FAULT_DAMAGED, words);
 		return false;
 	}
@@ -328,12 +347,15 @@ static bool set_up(struct store_db *db, bool *created)
 	static const char settings[] = "PRAGMA journal_mode=WAL;"
 				       "PRAGMA journal_size_limit=67108864;"
 				       "PRAGMA trusted_schema=OFF";
+	int64_t version;
 
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
 	sqlite3_extended_result_codes(db->handle, 1);
-	if (!check_schema(db, created) || !execute(db, settings))
+	if (!check_schema(db, &version, created) || !execute(db, settings))
 		return false;
-	return *created ? make_tables(db) : check_tables(db);
+	if (version < SCHEMA_VERSION && !make_tables(db, version))
+		return false;
+	return *created || check_tables(db);
 }
 
 /* The other files of the database take its mode from it. */
@@ -402,6 +424,7 @@ struct store_db *store_db_open(
 struct store_db *store_db_open_reader(const char *path, bool checked, struct error *err)
 {
 	struct store_db *db;
+	int64_t version;
 	bool created;
 
 	if (access(path, R_OK) < 0) {
@@ -412,7 +435,7 @@ struct store_db *store_db_open_reader(const char *path, bool checked, struct err
 	if (db == NULL)
 		return NULL;
 	sqlite3_busy_timeout(db->handle, BUSY_MS);
-	if (!checked || (check_schema(db, &created) && !created))
+	if (!checked || (check_schema(db, &version, &created) && !created))
 		return db;
 	if (db->words[0] != '\0')
 		error_set(err, "%s: %s", path, db->words);

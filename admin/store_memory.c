@@ -9,6 +9,9 @@ static void free_route(struct stored_route *route)
 	free(route->record.detail);
 	free(route->budgets_release);
 	free(route->budgets);
+	stored_epoch_done(&route->epoch);
+	for (size_t i = 0; i < STORE_DRILLS_MAX; i++)
+		free(route->drills[i].release);
 	free(route);
 }
 
@@ -149,6 +152,45 @@ bool stored_route_set_budgets(struct stored_route *route, const char *release,
 	return true;
 }
 
+bool stored_route_note_drill(struct stored_route *route, const char *release, int64_t passed_s)
+{
+	struct stored_drill *place = &route->drills[0];
+	char *copy;
+
+	for (size_t i = 0; i < STORE_DRILLS_MAX; i++) {
+		struct stored_drill *drill = &route->drills[i];
+
+		if (drill->release != NULL && strcmp(drill->release, release) == 0) {
+			if (passed_s > drill->passed_s)
+				drill->passed_s = passed_s;
+			return true;
+		}
+		/* A free one, or else the oldest. */
+		if (place->release != NULL &&
+		    (drill->release == NULL || drill->passed_s < place->passed_s))
+			place = drill;
+	}
+	if (place->release != NULL && passed_s < place->passed_s)
+		return true;
+	copy = strdup(release);
+	if (copy == NULL)
+		return false;
+	free(place->release);
+	*place = (struct stored_drill) { .release = copy, .passed_s = passed_s };
+	return true;
+}
+
+int64_t stored_route_drill_passed_s(const struct stored_route *route, const char *release)
+{
+	for (size_t i = 0; i < STORE_DRILLS_MAX; i++) {
+		const struct stored_drill *drill = &route->drills[i];
+
+		if (drill->release != NULL && strcmp(drill->release, release) == 0)
+			return drill->passed_s;
+	}
+	return 0;
+}
+
 static struct latch_change *find_change(
     const struct store_memory *memory, const char *route, const char *release)
 {
@@ -223,6 +265,20 @@ static bool merge_latches(struct store_memory *memory, const struct latches *fou
 	return ok;
 }
 
+static bool merge_drills(struct stored_route *route, const struct stored_route *found)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < STORE_DRILLS_MAX; i++) {
+		const struct stored_drill *drill = &found->drills[i];
+
+		if (drill->release != NULL)
+			ok = stored_route_note_drill(route, drill->release, drill->passed_s) &&
+			     ok;
+	}
+	return ok;
+}
+
 static bool merge_route(struct store_memory *memory, struct stored_route *found)
 {
 	struct stored_route *route = store_memory_route(memory, found->name);
@@ -241,9 +297,11 @@ static bool merge_route(struct store_memory *memory, struct stored_route *found)
 		found->budgets_release = NULL;
 		found->budgets = NULL;
 	}
-	if (found->drill_passed_s > route->drill_passed_s)
-		route->drill_passed_s = found->drill_passed_s;
-	return true;
+	if (route->epoch.release == NULL) {
+		route->epoch = found->epoch;
+		found->epoch = (struct stored_epoch) { .release = NULL };
+	}
+	return merge_drills(route, found);
 }
 
 bool store_memory_merge(struct store_memory *memory, struct store_memory *found)
@@ -262,6 +320,7 @@ void store_memory_mark_all(struct store_memory *memory)
 
 		route->record_changed = route->has_record;
 		route->budgets_changed = route->budgets_release != NULL;
+		route->epoch_changed = route->epoch.release != NULL;
 	}
 	for (size_t i = 0; i < memory->latches.n; i++) {
 		const struct latch *latch = memory->latches.items[i];

@@ -1,6 +1,6 @@
 /*
- * What the store knows, in memory: each route's record, budgets and last passed drill,
- * and the latches. It is what the store answers from, and what it writes: a thing that
+ * What the store knows, in memory: each route's record, epoch, budgets and drills that
+ * passed, and the latches. It is what the store answers from, and what it writes: a thing that
  * changed is marked until it is in the database.
  *
  * Thread     no locks: the store's.
@@ -11,10 +11,18 @@
 
 #include "admin/latches.h"
 #include "admin/store.h"
+#include "admin/store_epoch.h"
 
 enum {
 	STORE_ROUTES_MAX = 100000, /* names ever seen; the rest is not remembered */
 	STORE_BUDGETS_MAX = PATH_CLASSES + 1,
+	STORE_DRILLS_MAX = 8, /* releases of a route whose drill is remembered: the latest */
+};
+
+/* A release's latest drill that passed. */
+struct stored_drill {
+	char *release; /* NULL: none */
+	int64_t passed_s;
 };
 
 struct stored_route {
@@ -26,7 +34,9 @@ struct stored_route {
 	struct store_budget *budgets;
 	size_t n_budgets;
 	bool budgets_changed;
-	int64_t drill_passed_s; /* 0: never */
+	struct stored_epoch epoch;
+	bool epoch_changed;
+	struct stored_drill drills[STORE_DRILLS_MAX];
 };
 
 /* A latch to be brought into the database as it is in memory: there, or gone. */
@@ -61,6 +71,12 @@ __attribute__((warn_unused_result)) bool stored_route_set_record(
     struct stored_route *route, const struct release_record *record);
 __attribute__((warn_unused_result)) bool stored_route_set_budgets(struct stored_route *route,
     const char *release, const struct store_budget *budgets, size_t n);
+
+/* An older one than is known changes nothing. False when out of memory. */
+__attribute__((warn_unused_result)) bool stored_route_note_drill(
+    struct stored_route *route, const char *release, int64_t passed_s);
+/* 0: never. */
+int64_t stored_route_drill_passed_s(const struct stored_route *route, const char *release);
 
 /* A copy with a detail of its own. */
 __attribute__((warn_unused_result)) bool store_copy_record(

@@ -1,5 +1,7 @@
 #include "admin/store_rows.h"
 
+#include "metrics/route_stats.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +31,20 @@ bool store_rows_put_record(struct store_db *db, const char *route,
 	    (int64_t)record->stage, (int64_t)record->weight_ppm,
 	    isfinite(record->stage_age_s) ? record->stage_age_s : 0.0, record->began_wall_s,
 	    (int64_t)wall_us, record->detail, record->detail_len);
+}
+
+bool store_rows_put_epoch(
+    struct store_db *db, const char *route, const struct stored_epoch *epoch)
+{
+	static const char put[] = "INSERT OR REPLACE INTO epochs VALUES(?, ?, ?, ?)";
+	unsigned char units[2 * EPOCH_SAVED_MAX];
+
+	for (size_t i = 0; i < epoch->n; i++) {
+		units[2 * i] = (unsigned char)(epoch->units[i] & 0xff);
+		units[2 * i + 1] = (unsigned char)(epoch->units[i] >> 8);
+	}
+	return store_db_run(db, put, "ttib", route, epoch->release, (int64_t)epoch->number,
+	    units, 2 * epoch->n);
 }
 
 bool store_rows_put_budgets(struct store_db *db, const char *route, const char *release,
@@ -166,16 +182,30 @@ static bool load_budget(struct store_memory *memory, sqlite3_stmt *statement)
 	return stored_route_set_budgets(route, release, budgets, at == n ? n + 1 : n);
 }
 
-static bool load_drill(struct store_memory *memory, sqlite3_stmt *statement)
+/* One that is longer than weir writes is as good as none. */
+static bool load_epoch(struct store_memory *memory, sqlite3_stmt *statement)
 {
 	struct stored_route *route = store_memory_route(memory, store_db_text(statement, 0));
-	int64_t passed_s = sqlite3_column_int64(statement, 1) / 1000000;
+	const unsigned char *bytes = sqlite3_column_blob(statement, 3);
+	size_t n = (size_t)sqlite3_column_bytes(statement, 3) / 2;
+	uint16_t units[EPOCH_SAVED_MAX];
 
 	if (route == NULL)
 		return false;
-	if (passed_s > route->drill_passed_s)
-		route->drill_passed_s = passed_s;
-	return true;
+	if (route->epoch.release != NULL || n > EPOCH_SAVED_MAX)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		units[i] = (uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
+	return stored_epoch_set(
+	    &route->epoch, store_db_text(statement, 1), whole(statement, 2), units, n);
+}
+
+static bool load_drill(struct store_memory *memory, sqlite3_stmt *statement)
+{
+	struct stored_route *route = store_memory_route(memory, store_db_text(statement, 0));
+
+	return route != NULL && stored_route_note_drill(route, store_db_text(statement, 1),
+				    sqlite3_column_int64(statement, 2) / 1000000);
 }
 
 typedef bool load_row(struct store_memory *memory, sqlite3_stmt *statement);
@@ -207,11 +237,13 @@ bool store_rows_load(struct store_db *db, struct store_memory *memory)
 				      " stage_age_s, began_s, detail FROM releases";
 	static const char budgets[] = "SELECT route, path, release, n_legacy, bad_legacy,"
 				      " n_canary, bad_canary FROM budgets ORDER BY route";
-	static const char drills[] = "SELECT route, max(time_us) FROM drills WHERE passed"
-				     " GROUP BY route";
+	static const char epochs[] = "SELECT route, release, number, units FROM epochs";
+	static const char drills[] = "SELECT route, release, max(time_us) FROM drills"
+				     " WHERE passed GROUP BY route, release";
 
 	return load_all(db, latches, load_latch, memory) &&
 	       load_all(db, records, load_record, memory) &&
+	       load_all(db, epochs, load_epoch, memory) &&
 	       load_all(db, budgets, load_budget, memory) &&
 	       load_all(db, drills, load_drill, memory);
 }
@@ -311,7 +343,19 @@ static void copy_hash(
 		memcpy(hash, sqlite3_column_blob(statement, column), JOURNAL_HASH_SIZE);
 }
 
-void store_rows_journal_row(sqlite3_stmt *statement, struct journal_row *row)
+/* Whether each text ends where its first '\0' is. */
+static bool texts_are_whole(sqlite3_stmt *statement)
+{
+	for (int i = 0; i < sqlite3_column_count(statement); i++) {
+		if (sqlite3_column_type(statement, i) == SQLITE_TEXT &&
+		    strlen(store_db_text(statement, i)) !=
+			(size_t)sqlite3_column_bytes(statement, i))
+			return false;
+	}
+	return true;
+}
+
+bool store_rows_journal_row(sqlite3_stmt *statement, struct journal_row *row)
 {
 	*row = (struct journal_row) {
 		.seq = sqlite3_column_int64(statement, 0),
@@ -331,4 +375,5 @@ void store_rows_journal_row(sqlite3_stmt *statement, struct journal_row *row)
 	};
 	copy_hash(row->prev_hash, statement, 16);
 	copy_hash(row->hash, statement, 17);
+	return texts_are_whole(statement);
 }

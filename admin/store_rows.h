@@ -21,6 +21,9 @@ __attribute__((warn_unused_result)) bool store_rows_put_latch(
 __attribute__((warn_unused_result)) bool store_rows_put_record(struct store_db *db,
     const char *route, const struct release_record *record, uint64_t wall_us);
 
+__attribute__((warn_unused_result)) bool store_rows_put_epoch(
+    struct store_db *db, const char *route, const struct stored_epoch *epoch);
+
 /* In place of all that the route has. */
 __attribute__((warn_unused_result)) bool store_rows_put_budgets(struct store_db *db,
     const char *route, const char *release, const struct store_budget *budgets, size_t n);
@@ -64,7 +67,10 @@ __attribute__((warn_unused_result)) bool store_rows_meta(
 	"to_state, to_stage, to_weight_ppm, verdict, reason, evidence, counters, prev_hash, "  \
 	"hash"
 
-/* A row as it stands; its texts are the statement's, until the next step. */
-void store_rows_journal_row(sqlite3_stmt *statement, struct journal_row *row);
+/*
+ * A row as it stands; its texts are the statement's, until the next step. False where one
+ * of them goes on behind a '\0', which weir never writes: what *row shows is not all.
+ */
+bool store_rows_journal_row(sqlite3_stmt *statement, struct journal_row *row);
 
 #endif

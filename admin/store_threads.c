@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,14 @@ static void merge(struct store *store, struct store_found *found)
 	store_memory_done(&found->memory);
 }
 
+/* Without the lock: there is a database now, and there is to be one from here on. */
+static void mark_as_used(const struct store *store)
+{
+	if (store->slots.fd >= 0 && !latch_slots_write_mark(store->slots.fd))
+		log_warn("%s/%s: %s: the loss of all else there would not be noticed",
+		    store->state_dir, latch_slots_name, strerror(errno));
+}
+
 /* With the lock, which it lets go of while it waits for the disk. */
 static bool reopen(struct store *store)
 {
@@ -142,6 +151,8 @@ static bool reopen(struct store *store)
 
 	store_unlock(store);
 	ok = store_writer_open(&store->writer, clock_wall_us(), &found, &err);
+	if (ok)
+		mark_as_used(store);
 	store_lock(store);
 	if (!ok) {
 		store_memory_done(&found.memory);
@@ -318,6 +329,7 @@ static void open_slots(struct store *store)
 			log_error("out of memory: a latch may not be stored");
 	}
 	latch_slots_adopt(&store->slots, store->memory.ticket);
+	store->writer.was_used = store->slots.was_used;
 }
 
 void store_threads_prepare(struct store *store)

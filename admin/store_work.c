@@ -127,18 +127,43 @@ static void take_record(struct store_load *load, struct stored_route *route)
 	load->n_records++;
 }
 
+/* Likewise. */
+static void take_epoch(struct store_load *load, struct stored_route *route)
+{
+	const struct stored_epoch *epoch = &route->epoch;
+	struct epoch_work *work = &load->epochs[load->n_epochs];
+
+	if (!route->epoch_changed)
+		return;
+	work->route = strdup(route->name);
+	if (work->route == NULL || !stored_epoch_set(&work->epoch, epoch->release,
+				       epoch->number, epoch->units, epoch->n)) {
+		free(work->route);
+		return;
+	}
+	route->epoch_changed = false;
+	load->n_epochs++;
+}
+
+static bool make_room_for_records(struct store_load *load, size_t n)
+{
+	load->records = calloc(n > 0 ? n : 1, sizeof(load->records[0]));
+	load->epochs = calloc(n > 0 ? n : 1, sizeof(load->epochs[0]));
+	return load->records != NULL && load->epochs != NULL;
+}
+
 static void take_records_of_jobs(struct store_load *load, struct store_memory *memory)
 {
-	load->records =
-	    load->n_jobs > 0 ? calloc(load->n_jobs, sizeof(load->records[0])) : NULL;
-	if (load->records == NULL)
+	if (load->n_jobs == 0 || !make_room_for_records(load, load->n_jobs))
 		return;
 	for (const struct store_job *job = load->jobs; job != NULL; job = job->next) {
 		struct stored_route *route =
 		    job->row != NULL ? store_memory_find(memory, job->row->route) : NULL;
 
-		if (route != NULL)
-			take_record(load, route);
+		if (route == NULL)
+			continue;
+		take_record(load, route);
+		take_epoch(load, route);
 	}
 }
 
@@ -194,16 +219,18 @@ static void take_periodic(
 	size_t n = memory->n_routes;
 	size_t bytes = 0, looked = 0;
 
-	load->records = calloc(n > 0 ? n : 1, sizeof(load->records[0]));
 	load->budgets = calloc(n > 0 ? n : 1, sizeof(load->budgets[0]));
-	if (load->records == NULL || load->budgets == NULL)
+	if (!make_room_for_records(load, n) || load->budgets == NULL)
 		return;
 	for (; looked < n && bytes < STORE_LOAD_BYTES; looked++) {
 		struct stored_route *route = memory->routes[(memory->turn + looked) % n];
 
 		if (route->record_changed)
 			bytes += route->record.detail_len;
+		if (route->epoch_changed)
+			bytes += route->epoch.n * sizeof(route->epoch.units[0]);
 		take_record(load, route);
+		take_epoch(load, route);
 		take_budgets(load, route);
 	}
 	memory->turn = n > 0 ? (memory->turn + looked) % n : 0;
@@ -223,7 +250,9 @@ bool store_load_take(struct store_load *load, struct store_memory *memory,
 	take_records_of_jobs(load, memory);
 	if (load->n_latches == 0 && load->n_jobs == 0 && periodic)
 		take_periodic(load, memory, queue);
-	if (load->n_latches + load->n_jobs + load->n_records + load->n_budgets > 0 ||
+	if (load->n_latches + load->n_jobs + load->n_records + load->n_epochs +
+		    load->n_budgets >
+		0 ||
 	    load->evidence != NULL)
 		return true;
 	store_load_free(load);
@@ -257,6 +286,12 @@ void store_load_return(
 		if (route != NULL)
 			route->record_changed = true;
 	}
+	for (size_t i = 0; i < load->n_epochs; i++) {
+		struct stored_route *route = store_memory_find(memory, load->epochs[i].route);
+
+		if (route != NULL)
+			route->epoch_changed = true;
+	}
 	for (size_t i = 0; i < load->n_budgets; i++) {
 		struct stored_route *route = store_memory_find(memory, load->budgets[i].route);
 
@@ -277,6 +312,10 @@ void store_load_free(struct store_load *load)
 		free(load->records[i].route);
 		free(load->records[i].record.detail);
 	}
+	for (size_t i = 0; i < load->n_epochs; i++) {
+		free(load->epochs[i].route);
+		stored_epoch_done(&load->epochs[i].epoch);
+	}
 	for (size_t i = 0; i < load->n_budgets; i++) {
 		free(load->budgets[i].route);
 		free(load->budgets[i].release);
@@ -284,6 +323,7 @@ void store_load_free(struct store_load *load)
 	}
 	free(load->latches);
 	free(load->records);
+	free(load->epochs);
 	free(load->budgets);
 	free_jobs(load->jobs);
 	evidence_batches_free(load->evidence);

@@ -73,6 +73,11 @@ struct budget_work {
 	size_t n;
 };
 
+struct epoch_work {
+	char *route;
+	struct stored_epoch epoch;
+};
+
 struct store_load {
 	struct latch_work *latches;
 	size_t n_latches;
@@ -81,6 +86,8 @@ struct store_load {
 	size_t n_jobs;
 	struct record_work *records;
 	size_t n_records;
+	struct epoch_work *epochs; /* as many as there is room for records */
+	size_t n_epochs;
 	struct budget_work *budgets;
 	size_t n_budgets;
 	struct evidence_batch *evidence;
@@ -88,9 +95,9 @@ struct store_load {
 };
 
 /*
- * Takes what is due: latches and jobs and the records of the jobs' routes, or, where there
- * are none of these, `periodic`: changed records, budgets, evidence. False: nothing is
- * due. What memory does not suffice for stays where it is.
+ * Takes what is due: latches and jobs and the records and epochs of the jobs' routes, or,
+ * where there are none of these, `periodic`: changed records and epochs, budgets, evidence.
+ * False: nothing is due. What memory does not suffice for stays where it is.
  */
 bool store_load_take(struct store_load *load, struct store_memory *memory,
     struct store_queue *queue, bool periodic);

@@ -1,5 +1,6 @@
 #include "admin/store_writer.h"
 
+#include "admin/latch_slots.h"
 #include "admin/store_dir.h"
 #include "admin/store_import.h"
 #include "admin/store_rows.h"
@@ -120,6 +121,18 @@ static bool find_head(struct store_writer *writer, struct store_found *found)
 	return !found->created || store_rows_set_base(writer->db, &remembered);
 }
 
+/* A directory that weir has used, and that has neither database nor head any more. */
+static void look_for_traces(const struct store_writer *writer, struct store_found *found)
+{
+	if (!writer->was_used || !found->created || found->lost)
+		return;
+	found->lost = true;
+	snprintf(found->why, sizeof(found->why),
+	    "the database is gone, and %s with it: %s shows that weir has used this "
+	    "state_dir before",
+	    journal_head_name, latch_slots_name);
+}
+
 /* Stays to be known until its consequences are stored: weir may be killed before. */
 static bool note_loss(struct store_writer *writer, struct store_found *found)
 {
@@ -136,8 +149,10 @@ static bool note_loss(struct store_writer *writer, struct store_found *found)
 
 static bool find_past(struct store_writer *writer, struct store_found *found)
 {
-	return store_db_begin(writer->db, true) && find_head(writer, found) &&
-	       note_loss(writer, found) && store_db_commit(writer->db);
+	if (!store_db_begin(writer->db, true) || !find_head(writer, found))
+		return false;
+	look_for_traces(writer, found);
+	return note_loss(writer, found) && store_db_commit(writer->db);
 }
 
 bool store_writer_open(
@@ -210,6 +225,11 @@ static bool put_all(struct store_writer *writer, const struct store_load *load,
 	for (size_t i = 0; i < load->n_records; i++) {
 		if (!store_rows_put_record(
 			writer->db, load->records[i].route, &load->records[i].record, wall_us))
+			return false;
+	}
+	for (size_t i = 0; i < load->n_epochs; i++) {
+		if (!store_rows_put_epoch(
+			writer->db, load->epochs[i].route, &load->epochs[i].epoch))
 			return false;
 	}
 	for (size_t i = 0; i < load->n_budgets; i++) {

@@ -19,6 +19,7 @@ struct store_writer {
 	const char *state_dir;
 	struct store_db *db;      /* NULL: not open */
 	struct journal_head head; /* of the journal, as last written or read */
+	bool was_used;            /* before this start: latches.now says so */
 	bool condemned;           /* the database was found damaged while it was in use */
 };
 

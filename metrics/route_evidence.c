@@ -7,6 +7,12 @@
 
 enum {
 	FULL_READ = 32, /* each so many reads look at all generations */
+	/*
+	 * Of a route with more classes than this that have news, those without a failure or
+	 * something far too slow are read in turn, each once in so many reads.
+	 */
+	CLASSES_AT_ONCE = 16,
+	TURNS = 10,
 };
 
 static uint32_t read32(const _Atomic uint32_t *count)
@@ -126,7 +132,8 @@ static void read_generation(struct reading *reading, unsigned path_class, uint32
 			    memory_order_acquire);
 
 			if (cell != NULL)
-				add_slot(&cell->evidence[slot], &cell->seen[slot], &arms[arm]);
+				add_slot(&cell->evidence[slot].slot, &cell->evidence[slot].seen,
+				    &arms[arm]);
 		}
 	}
 	if (generation != reading->generation && !has_news(&arms[ARM_LEGACY]) &&
@@ -145,6 +152,7 @@ static void read_generation(struct reading *reading, unsigned path_class, uint32
 struct marked {
 	uint64_t news;
 	uint64_t late;
+	uint64_t harm;
 	bool other;
 	bool route;
 };
@@ -158,6 +166,7 @@ static struct marked take_marks(struct route_stats *stats)
 
 		/* The worker sets them the other way round: none is lost between the two. */
 		marked.late |= atomic_exchange(&marks->late, 0);
+		marked.harm |= atomic_exchange(&marks->harm, 0);
 		marked.news |= atomic_exchange(&marks->news, 0);
 		marked.other |= atomic_exchange(&marks->other, 0) != 0;
 		marked.route |= atomic_exchange(&marks->route, 0) != 0;
@@ -205,6 +214,50 @@ static bool is_half_full(const struct route_stats *stats)
 	       (far != NULL && epoch_map_is_half_full(far));
 }
 
+/* Every tenth class, from that one on. */
+static uint64_t classes_of_turn(uint32_t turn)
+{
+	uint64_t classes = 0;
+
+	for (uint32_t c = turn % TURNS; c < PATH_CLASS_SLOTS; c += TURNS)
+		classes |= UINT64_C(1) << c;
+	return classes;
+}
+
+/* Which classes are to be read now; the others keep their news. */
+static uint64_t take_turn(struct route_stats *stats, const struct marked *marked, bool all)
+{
+	uint64_t taken = stats->unread | marked->news | marked->late;
+
+	if (!all && __builtin_popcountll(taken) > CLASSES_AT_ONCE)
+		taken &= marked->harm | classes_of_turn(stats->n_reads);
+	stats->unread = (stats->unread | marked->news | marked->late) & ~taken;
+	return taken;
+}
+
+/* What will be read is cold: it comes side by side. */
+static void prefetch_classes(const struct reading *reading, uint64_t classes)
+{
+	size_t slot = reading->generation % EVIDENCE_GENERATIONS;
+
+	for (uint64_t left = classes; left != 0; left &= left - 1) {
+		unsigned c = (unsigned)__builtin_ctzll(left);
+
+		for (size_t w = 0; w < reading->stats->n_shards; w++) {
+			for (enum arm arm = 0; arm < ARMS; arm++) {
+				struct cell *cell = atomic_load_explicit(
+				    &reading->stats->shards[w]->cells[c][arm],
+				    memory_order_relaxed);
+
+				if (cell == NULL)
+					continue;
+				__builtin_prefetch(&cell->evidence[slot].slot);
+				__builtin_prefetch(&cell->evidence[slot].seen, 1);
+			}
+		}
+	}
+}
+
 /* The news of one class: in the latest generation, and in older ones where need be. */
 static void read_class(struct reading *reading, unsigned path_class, uint32_t generations,
     struct path_evidence *path)
@@ -227,18 +280,22 @@ size_t route_stats_read_evidence(struct route_stats *stats, uint32_t generation,
 	};
 	struct marked marked = take_marks(stats);
 	/* Now and then for what was counted just as the generation changed. */
-	bool all = generation != stats->read_generation || ++stats->n_reads % FULL_READ == 0;
+	bool changed = generation != stats->read_generation;
+	bool all = changed || ++stats->n_reads % FULL_READ == 0;
+	uint64_t late = stats->unread_late | marked.late;
+	uint64_t taken = take_turn(stats, &marked, changed);
 	size_t n_paths = 0;
 
 	*route = (struct evidence) { .epoch_is_full = is_half_full(stats) };
 	entry_of(route, generation, has_thresholds(&reading, generation));
 	stats->read_generation = generation;
-	for (uint64_t left = marked.news | marked.late; left != 0; left &= left - 1) {
+	stats->unread_late = late & ~taken;
+	prefetch_classes(&reading, taken);
+	for (uint64_t left = taken; left != 0; left &= left - 1) {
 		unsigned c = (unsigned)__builtin_ctzll(left);
-		bool late = (marked.late >> c & 1) != 0;
 
-		read_class(
-		    &reading, c, all || late ? EVIDENCE_GENERATIONS : 1, &paths[n_paths++]);
+		read_class(&reading, c, all || (late >> c & 1) != 0 ? EVIDENCE_GENERATIONS : 1,
+		    &paths[n_paths++]);
 	}
 	/* Whose late ones share a bit with class 0. */
 	if (marked.other)
@@ -247,6 +304,11 @@ size_t route_stats_read_evidence(struct route_stats *stats, uint32_t generation,
 	for (uint32_t age = 0; marked.route && age < EVIDENCE_GENERATIONS; age++)
 		read_route_slots(&reading, age);
 	return n_paths;
+}
+
+bool route_stats_has_unread(const struct route_stats *stats)
+{
+	return stats->unread != 0;
 }
 
 static bool legacy_quantiles(

@@ -183,15 +183,18 @@ static void record_far(
 		count32(&slot->far, 1);
 }
 
-static void record_latency(struct route_stats *stats, const struct cell *cell,
+/* True where it was far too slow. */
+static bool record_latency(struct route_stats *stats, const struct cell *cell,
     struct evidence_slot *slot, const struct outcome *outcome)
 {
 	unsigned level = level_of(stats, outcome, waited_us(outcome));
 	unsigned was = outcome->was_slow;
+	bool far;
 
 	if (level < was)
 		level = was;
-	if (level > LEVEL_THRESHOLDS) {
+	far = level > LEVEL_THRESHOLDS;
+	if (far) {
 		level = LEVEL_THRESHOLDS;
 		if (was <= LEVEL_THRESHOLDS)
 			record_far(stats, slot, outcome);
@@ -200,6 +203,7 @@ static void record_latency(struct route_stats *stats, const struct cell *cell,
 	for (unsigned i = 0; i < was && i < LEVEL_THRESHOLDS; i++)
 		count32(&slot->early[i], UINT32_MAX);
 	count32(&slot->level[half_of(outcome, cell)][level], 1);
+	return far;
 }
 
 static void set_bits(_Atomic uint64_t *mark, uint64_t bits)
@@ -210,12 +214,14 @@ static void set_bits(_Atomic uint64_t *mark, uint64_t bits)
 }
 
 /* There is something to read; after the counters, so that it is not cleared too soon. */
-static void mark(struct shard *shard, unsigned path_class, bool late)
+static void mark(struct shard *shard, unsigned path_class, bool late, bool harm)
 {
 	uint64_t bit = UINT64_C(1) << (path_class % PATH_CLASS_SLOTS);
 
 	if (late)
 		set_bits(&shard->marks.late, bit);
+	if (harm)
+		set_bits(&shard->marks.harm, bit);
 	if (path_class == PATH_CLASS_OTHER)
 		atomic_store_explicit(&shard->marks.other, 1, memory_order_release);
 	else
@@ -256,7 +262,7 @@ void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
 	if (cell == NULL)
 		return;
 	__builtin_prefetch(cell);
-	__builtin_prefetch(&cell->evidence[generation % EVIDENCE_GENERATIONS]);
+	__builtin_prefetch(&cell->evidence[generation % EVIDENCE_GENERATIONS].slot);
 }
 
 bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t current_generation,
@@ -266,6 +272,7 @@ bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t curre
 	struct cell *cell = shard_cell(shard, class_of(outcome), outcome->arm);
 	struct evidence_slot *slot;
 	bool urgent = false;
+	bool harm;
 
 	if (cell == NULL)
 		return false;
@@ -274,18 +281,19 @@ bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t curre
 		urgent = record_drill(shard, outcome);
 	if (!is_evidence(outcome, current_generation))
 		return urgent;
-	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS];
-	record_latency(stats, cell, slot, outcome);
+	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS].slot;
+	harm = record_latency(stats, cell, slot, outcome);
 	if (!outcome->was_over && is_over(stats, waited_us(outcome)))
 		urgent = record_over(stats, shard, outcome);
 	if (outcome->failure != FAILURE_NONE) {
+		harm = true;
 		count32(&slot->failed, 1);
 		if (is_first(stats->failed, outcome)) {
 			count32(&slot->bad, 1);
 			urgent |= is_urgent(shard, outcome->arm);
 		}
 	}
-	mark(shard, class_of(outcome), outcome->generation != current_generation);
+	mark(shard, class_of(outcome), outcome->generation != current_generation, harm);
 	return urgent;
 }
 
@@ -300,7 +308,7 @@ bool route_stats_in_flight(struct route_stats *stats, size_t worker,
 
 	if (cell == NULL || !is_evidence(outcome, current_generation))
 		return false;
-	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS];
+	slot = &cell->evidence[outcome->generation % EVIDENCE_GENERATIONS].slot;
 	level = level_of(stats, outcome, us);
 	if (level <= outcome->was_slow && (outcome->was_over || !is_over(stats, us)))
 		return false;
@@ -314,7 +322,7 @@ bool route_stats_in_flight(struct route_stats *stats, size_t worker,
 		outcome->was_over = true;
 		urgent = record_over(stats, shard, outcome);
 	}
-	mark(shard, class_of(outcome), outcome->generation != current_generation);
+	mark(shard, class_of(outcome), outcome->generation != current_generation, true);
 	return urgent;
 }
 
@@ -369,4 +377,29 @@ void route_stats_begin_epoch(struct route_stats *stats)
 		epoch_map_clear(over);
 	if (far != NULL)
 		epoch_map_clear(far);
+}
+
+size_t route_stats_save_epoch(const struct route_stats *stats, uint16_t units[EPOCH_SAVED_MAX])
+{
+	const struct epoch_map *map = stats->failed;
+	size_t n = 0;
+
+	if (atomic_load_explicit(&map->used, memory_order_relaxed) == 0)
+		return 0;
+	for (unsigned i = 0; i < EPOCH_MAP_WORDS; i++) {
+		uint64_t word = atomic_load_explicit(&map->words[i], memory_order_relaxed);
+
+		for (; word != 0; word &= word - 1) {
+			if (n == EPOCH_SAVED_MAX)
+				return 0;
+			units[n++] = (uint16_t)(i * 64 + (unsigned)__builtin_ctzll(word));
+		}
+	}
+	return n;
+}
+
+void route_stats_restore_epoch(struct route_stats *stats, const uint16_t *units, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		epoch_map_first(stats->failed, units[i]);
 }

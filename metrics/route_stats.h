@@ -139,8 +139,26 @@ bool route_stats_latency(const struct route_stats *stats, unsigned path_class, e
 size_t route_stats_read_evidence(struct route_stats *stats, uint32_t generation,
     struct evidence *route, struct path_evidence *paths);
 
+/*
+ * Whether classes of a route that has many wait for their turn to be read: those without a
+ * failure or something far too slow, one in ten with each read. Read on.
+ */
+bool route_stats_has_unread(const struct route_stats *stats);
+
 /* From here on each unit's next failure counts again. */
 void route_stats_begin_epoch(struct route_stats *stats);
+
+/*
+ * The epoch as it outlives the process: which bits of the map are set of those whose
+ * failure was counted. Past so many none are saved: that many failures are no matter of a
+ * few users who come again after every restart.
+ */
+enum {
+	EPOCH_SAVED_MAX = 8192
+};
+size_t route_stats_save_epoch(const struct route_stats *stats, uint16_t units[EPOCH_SAVED_MAX]);
+/* Adds them to the epoch. */
+void route_stats_restore_epoch(struct route_stats *stats, const uint16_t *units, size_t n);
 
 /* Synthetic requests, since the start. */
 struct drill_counts {

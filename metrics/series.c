@@ -51,5 +51,8 @@ void series_add(struct series *series, double n, double bad)
 
 double series_rate(const struct series *series, enum series_window window)
 {
-	return series->n[window] > 0 ? series->bad[window] / series->n[window] : 0;
+	/* What is slow may be known before it has ended, and is counted. */
+	double n = fmax(series->n[window], series->bad[window]);
+
+	return n > 0 ? series->bad[window] / n : 0;
 }

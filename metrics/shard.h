@@ -31,16 +31,16 @@ enum {
  * many thresholds it had passed. One in flight is in `early` for each that it has passed.
  */
 struct evidence_slot {
-	_Atomic uint32_t level[LATENCY_HALVES][LATENCY_LEVELS];
+	_Alignas(CACHE_LINE_BYTES) _Atomic uint32_t level[LATENCY_HALVES][LATENCY_LEVELS];
 	_Atomic uint32_t early[LEVEL_THRESHOLDS];
 	_Atomic uint32_t far; /* once for each unit and epoch */
 	_Atomic uint32_t failed;
 	_Atomic uint32_t bad; /* of those */
 };
 
-/* What the control thread had read of it. */
+/* What the control thread had read of it: on the line behind, which comes with it. */
 struct evidence_seen {
-	uint32_t level[LATENCY_HALVES][LATENCY_LEVELS];
+	_Alignas(CACHE_LINE_BYTES) uint32_t level[LATENCY_HALVES][LATENCY_LEVELS];
 	uint32_t slow[LEVEL_THRESHOLDS];
 	uint32_t far;
 	uint32_t failed;
@@ -58,10 +58,12 @@ struct cell {
 	struct counter slow;
 	struct counter uncounted;        /* forced or synthetic: no evidence, no budget */
 	struct counter uncounted_failed; /* of those */
-	_Alignas(CACHE_LINE_BYTES) struct evidence_slot evidence[EVIDENCE_GENERATIONS];
+	struct {
+		struct evidence_slot slot;
+		struct evidence_seen seen;
+	} evidence[EVIDENCE_GENERATIONS];
 	struct histogram first_byte;
 	struct histogram total;
-	struct evidence_seen seen[EVIDENCE_GENERATIONS];
 };
 
 /* One generation of the whole route on one arm. */
@@ -85,6 +87,7 @@ struct route_seen {
 struct marks {
 	_Atomic uint64_t news;
 	_Atomic uint64_t late; /* of an older generation */
+	_Atomic uint64_t harm; /* a failure, or something far too slow */
 	atomic_uchar other;    /* PATH_CLASS_OTHER has news */
 	atomic_uchar route;    /* and the route's own slots */
 };
@@ -104,6 +107,8 @@ struct route_stats {
 	_Atomic uint32_t slow_threshold_us;
 	uint32_t read_generation; /* the latest that evidence was read of */
 	uint32_t n_reads;
+	uint64_t unread; /* classes whose news wait for their turn */
+	uint64_t unread_late;
 	_Atomic(struct epoch_map *) over;  /* whose slow request was counted; NULL: no budget */
 	_Atomic(struct epoch_map *) far;   /* likewise past `far`; NULL: no thresholds yet */
 	_Atomic(struct epoch_map *) units; /* whose first request was; NULL: not counted yet */

@@ -1,5 +1,6 @@
 #include "rollout/burn_watch.h"
 
+#include <math.h>
 #include <stddef.h>
 
 /* At ten failures both rates are uncertain: legacy in trouble too excuses the canary. */
@@ -44,7 +45,7 @@ double burn_watch_pooled(
 	double n = 0, failed = 0;
 
 	for (enum arm arm = 0; arm < ARMS; arm++) {
-		n += watch->raw[arm].n[window];
+		n += fmax(watch->raw[arm].n[window], watch->raw[arm].bad[window]);
 		failed += watch->raw[arm].bad[window];
 	}
 	return n > 0 ? failed / n / budget : 0;

@@ -129,9 +129,12 @@ bool comparison_observe(struct comparison *comparison, const struct comparison_t
 	return harm;
 }
 
+/* What has failed or is slow counts as a request before it has ended. */
 static double rate(const struct arm_counts *counts)
 {
-	return counts->n > 0 ? counts->bad / counts->n : 0;
+	double n = fmax(counts->n, counts->bad);
+
+	return n > 0 ? counts->bad / n : 0;
 }
 
 bool is_material(const struct arm_counts arms[ARMS], double budget)

@@ -180,6 +180,11 @@ static struct difference over_difference(const struct guard *guard)
 			.failed = guard->over_burn.raw[arm].bad[WINDOW_60_S],
 		};
 	}
+	/* Those that are slow and still in flight have not been counted as ended. */
+	for (enum arm arm = 0; arm < ARMS; arm++) {
+		stage.arms[arm].n = fmax(stage.arms[arm].n, stage.arms[arm].failed);
+		minute.arms[arm].n = fmax(minute.arms[arm].n, minute.arms[arm].failed);
+	}
 	stage.material = is_material(stage.arms, budget);
 	minute.material = is_material(minute.arms, budget);
 	return stage.material || !minute.material ? stage : minute;

@@ -169,6 +169,13 @@ def test_a_spent_budget_shows(arms, weir):
     assert budget["burn"]["5m"] > 5  # 10% fail where 1% may
 
 
+def test_a_route_without_a_canary_has_a_budget_too(arms, weir):
+    arms[0].on("/bad", Reply(500))
+    running = weir(settings(arms[0], route={"error_budget": "1%"}))
+    send(running, "/bad", 10)
+    wait_for("a spent budget", lambda: running.route()["budget"]["legacy"]["remaining"] < 0.5)
+
+
 # Metrics.
 
 

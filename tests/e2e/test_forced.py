@@ -84,6 +84,15 @@ def test_a_rule_by_address_means_the_client_behind_trusted_proxies(forced):
     assert arm_of(behind, LEGACY_USER, X_Forwarded_For="192.0.2.7, 198.51.100.1") == "legacy"
 
 
+def test_a_client_cannot_pass_for_the_proxy_in_front(forced):
+    """Some proxies pass the client's Connection field on: it must not unsay who the client is."""
+    running = forced(["canary header:X-Test"], trusted="127.0.0.0/8",
+                     listen={"trusted_networks": "127.0.0.1"})
+    outsider = {"X_Forwarded_For": "192.0.2.7", "X_Test": "1"}
+    assert arm_of(running, LEGACY_USER, **outsider) == "legacy"
+    assert arm_of(running, LEGACY_USER, Connection="X-Forwarded-For", **outsider) == "legacy"
+
+
 def test_a_forced_canary_is_reached_at_weight_0(forced):
     running = forced(["canary header:X-Test"], weight="0%")
     assert arm_of(running, CANARY_USER) == "legacy"

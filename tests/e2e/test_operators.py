@@ -239,6 +239,22 @@ def wall(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
+def test_the_record_has_every_request_from_the_first_on(arms, weir):
+    running = weir(plan(arms))
+    with Client(running.port) as client:
+        for n in range(300):
+            client.request(fields={"X-User-Id": f"user-{n}"})
+    running.counted(300)
+    running.process.terminate()
+    assert running.process.wait(timeout=20) == 0
+    exported = run_weir("journal", "--export", "judge", "--route", "shop", "--state-dir",
+                        running.state_dir)
+    header, *rows = [line.split("\t") for line in exported.stdout.splitlines()]
+    of_route = [dict(zip(header, row)) for row in rows]
+    assert 300 == sum(int(row["n_canary"]) + int(row["n_legacy"]) for row in of_route
+                      if not row["path"])
+
+
 @pytest.mark.parametrize("share", [1, 0.1])
 def test_judging_the_record_rolls_back_where_the_live_run_did(arms, weir, share):
     running = weir(plan(arms, "20% 2s, 40% 1h, 100%"))

@@ -214,6 +214,12 @@ static void verifying_finds_what_was_done_to_a_row(void **state)
 	} cases[] = {
 		{ "UPDATE journal SET reason = 'nothing' WHERE seq = 4", "row 4 was changed" },
 		{ "UPDATE journal SET to_weight_ppm = 5 WHERE seq = 1", "row 1 was changed" },
+		{ "UPDATE journal SET reason = reason || char(0) || ' EVIL' WHERE seq = 5",
+		    "row 5 was changed: a text of it goes on behind a NUL" },
+		{ "UPDATE journal SET counters = counters || char(0) WHERE seq = 10",
+		    "row 10 was changed" },
+		{ "UPDATE journal SET prev_hash = zeroblob(32) WHERE seq = 2",
+		    "row 2 was changed" },
 		{ "DELETE FROM journal WHERE seq = 6", "row 6 is missing" },
 		{ "DELETE FROM journal WHERE seq = 1", "row 1 is missing" },
 		{ "DELETE FROM journal WHERE seq > 7", "rows 8 to 10 are missing at the end" },

@@ -121,6 +121,35 @@ static void what_was_read_once_is_not_news_again(void **state)
 	assert_int_equal(now(f, ARM_CANARY).n, 1);
 }
 
+/* Of 64 classes with news those that failed come at once, the others in turn. */
+static void of_many_classes_the_harmless_take_turns(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome outcome = served(ARM_LEGACY);
+	uint32_t n = 0, paths = 0;
+
+	read_all(f);
+	for (unsigned c = 0; c < PATH_CLASS_SLOTS; c++) {
+		outcome.path_class = (uint8_t)c;
+		record(f, outcome);
+	}
+	outcome = failed_for(ARM_CANARY, 0);
+	outcome.path_class = 33;
+	record(f, outcome);
+	read_all(f);
+	assert_int_equal(now(f, ARM_CANARY).bad, 1);
+	assert_in_range(f->n_paths, 6, 8);
+	assert_true(route_stats_has_unread(f->stats));
+	for (int reads = 0; reads < 10; reads++) {
+		n += now(f, ARM_LEGACY).n;
+		paths += (uint32_t)f->n_paths;
+		read_all(f);
+	}
+	assert_int_equal(n, PATH_CLASS_SLOTS);
+	assert_in_range(paths, PATH_CLASS_SLOTS, PATH_CLASS_SLOTS + 1);
+	assert_false(route_stats_has_unread(f->stats));
+}
+
 static void workers_and_classes_add_up_to_the_route(void **state)
 {
 	struct fixture *f = *state;
@@ -520,6 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(what_was_read_once_is_not_news_again),
+		WITH(of_many_classes_the_harmless_take_turns),
 		WITH(workers_and_classes_add_up_to_the_route),
 		WITH(a_users_failures_count_once_an_epoch_on_whichever_arm_they_come),
 		WITH(a_request_without_a_key_is_a_unit_of_its_own),

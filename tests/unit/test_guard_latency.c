@@ -365,6 +365,28 @@ static void a_canary_that_spends_the_latency_budget_more_than_legacy_is_rolled_b
 	assert_int_equal(spend(&none, .1, 1, 9, 10).action, VERDICT_CONTINUE);
 }
 
+/* None of its requests has ended: they count as slow while they wait. */
+static void a_canary_that_hangs_from_its_first_request_is_rolled_back(void **state)
+{
+	struct guard guard = guard_of(.01);
+	struct verdict verdict = { .action = VERDICT_CONTINUE };
+	struct guard_tick tick = { .dt_s = .1, .n_entries = 1 };
+	unsigned ticks = 0;
+
+	(void)state;
+	while (verdict.action != VERDICT_ROLL_BACK && ticks++ < 20) {
+		tick.entries[0] = (struct guard_entry) { .weight = .2 };
+		tick.entries[0].arms[ARM_LEGACY].n = 8;
+		tick.entries[0].arms[ARM_CANARY].over = 2;
+		tick.entries[0].arms[ARM_CANARY].over_all = 2;
+		verdict = guard_tick(&guard, &tick);
+	}
+	assert_int_equal(verdict.action, VERDICT_ROLL_BACK);
+	assert_int_equal(verdict.reason, REASON_OVER_LATENCY_BUDGET);
+	assert_true(verdict.accuser.arms[ARM_CANARY].bad <= verdict.accuser.arms[ARM_CANARY].n);
+	guard_done(&guard);
+}
+
 static void a_latency_budget_that_both_arms_burn_is_shared(void **state)
 {
 	struct guard guard = guard_of(.01);
@@ -433,6 +455,7 @@ int main(void)
 		cmocka_unit_test(bursts_within_one_half_of_the_users_raise_the_design_effect),
 		cmocka_unit_test(
 		    a_canary_that_spends_the_latency_budget_more_than_legacy_is_rolled_back),
+		cmocka_unit_test(a_canary_that_hangs_from_its_first_request_is_rolled_back),
 		cmocka_unit_test(a_latency_budget_that_both_arms_burn_is_shared),
 		cmocka_unit_test(the_absolute_guard_watches_the_latency_budget_too),
 		cmocka_unit_test(setting_a_latency_budget_in_mid_rollout_moves_no_evidence),

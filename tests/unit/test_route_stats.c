@@ -216,6 +216,44 @@ static void a_class_out_of_range_counts_as_other(void **state)
 	assert_int_equal(totals.requests, 1);
 }
 
+/* Those that a restart is to know of. */
+static void an_epoch_is_saved_and_restored(void **state)
+{
+	struct route_stats *after = route_stats_new(WORKERS, SLOW_US);
+	struct evidence evidence;
+	struct path_evidence paths[PATH_CLASSES];
+	uint16_t units[EPOCH_SAVED_MAX];
+	size_t n;
+
+	assert_non_null(after);
+	assert_int_equal(route_stats_save_epoch(*state, units), 0);
+	for (uint64_t user = 0; user < 18; user++)
+		record(*state, failed_for(ARM_CANARY, user * 4001));
+	n = route_stats_save_epoch(*state, units);
+	assert_int_equal(n, 18);
+	route_stats_restore_epoch(after, units, n);
+	assert_int_equal(route_stats_save_epoch(after, units), 18);
+	for (uint64_t user = 0; user < 19; user++)
+		record(after, failed_for(ARM_CANARY, user * 4001));
+	route_stats_read_evidence(after, 1, &evidence, paths);
+	assert_int_equal(paths[0].evidence.entries[0].arms[ARM_CANARY].failed, 19);
+	assert_int_equal(paths[0].evidence.entries[0].arms[ARM_CANARY].bad, 1);
+	route_stats_begin_epoch(after);
+	assert_int_equal(route_stats_save_epoch(after, units), 0);
+	route_stats_free(after);
+}
+
+static void an_epoch_with_too_many_users_is_not_saved(void **state)
+{
+	uint16_t units[EPOCH_SAVED_MAX];
+
+	for (uint64_t user = 0; user < EPOCH_SAVED_MAX; user++)
+		record(*state, failed_for(ARM_LEGACY, user));
+	assert_int_equal(route_stats_save_epoch(*state, units), EPOCH_SAVED_MAX);
+	record(*state, failed_for(ARM_LEGACY, 65535));
+	assert_int_equal(route_stats_save_epoch(*state, units), 0);
+}
+
 #define WITH_STATS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -231,6 +269,8 @@ int main(void)
 		WITH_STATS(one_user_who_fails_over_and_over_wakes_nobody),
 		WITH_STATS(synthetic_requests_are_told_apart),
 		WITH_STATS(a_class_out_of_range_counts_as_other),
+		WITH_STATS(an_epoch_is_saved_and_restored),
+		WITH_STATS(an_epoch_with_too_many_users_is_not_saved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "admin/store.h"
+#include "metrics/route_stats.h"
 #include "tests/support/state_place.h"
 
 #include <fcntl.h>
@@ -66,7 +67,7 @@ static void a_new_directory_holds_nothing_and_is_readable(void **state)
 	assert_false(store_has_latch(store, "shop", "r1"));
 	assert_false(store_record(store, "shop", &record));
 	assert_int_equal(store_budgets(store, "shop", "r1", &budgets), 0);
-	assert_int_equal(store_drill_passed_s(store, "shop"), 0);
+	assert_int_equal(store_drill_passed_s(store, "shop", "r1"), 0);
 	assert_healthy(store);
 	store_close(store);
 }
@@ -203,10 +204,131 @@ static void only_a_drill_that_passed_counts(void **state)
 	store_drill(store, "shop", "r1", PLACE_WALL_US + 9000000, false, "never");
 	store_close(store);
 	store = place_open(*state);
-	assert_int_equal(store_drill_passed_s(store, "shop"), PLACE_WALL_US / 1000000);
-	assert_int_equal(store_drill_passed_s(store, "other"), 0);
+	assert_int_equal(store_drill_passed_s(store, "shop", "r1"), PLACE_WALL_US / 1000000);
+	assert_int_equal(store_drill_passed_s(store, "other", "r1"), 0);
 	store_close(store);
 	assert_int_equal(number_in(*state, "SELECT count(*) FROM drills"), 2);
+}
+
+static void a_drill_counts_for_its_release_and_the_latest_are_remembered(void **state)
+{
+	static const unsigned times_s[] = { 5, 1, 9, 3, 7, 2, 8, 4, 6, 10 };
+	struct store *store = place_open(*state);
+	char release[16];
+
+	for (size_t i = 0; i < sizeof(times_s) / sizeof(times_s[0]); i++) {
+		snprintf(release, sizeof(release), "r%u", times_s[i]);
+		store_drill(store, "shop", release, times_s[i] * UINT64_C(1000000), true, "");
+	}
+	for (int start = 0; start < 2; start++) {
+		assert_int_equal(store_drill_passed_s(store, "shop", "r2"), 0);
+		for (unsigned s = 3; s <= 10; s++) {
+			snprintf(release, sizeof(release), "r%u", s);
+			assert_int_equal(store_drill_passed_s(store, "shop", release), s);
+		}
+		store_close(store);
+		store = place_open(*state);
+	}
+	store_close(store);
+}
+
+static void a_latch_says_why_it_was_set_first(void **state)
+{
+	struct store *store = place_open(*state);
+	char why[64] = "", cut[10];
+
+	latch(store, "r1", "canary failed 6 of 43");
+	latch(store, "r1", "held back");
+	store_close(store);
+	store = place_open(*state);
+	assert_true(store_latch_why(store, "shop", "r1", why, sizeof(why)));
+	assert_string_equal(why, "canary failed 6 of 43");
+	assert_true(store_latch_why(store, "shop", "r1", cut, sizeof(cut)));
+	assert_string_equal(cut, "canary fa");
+	assert_false(store_latch_why(store, "shop", "r2", why, sizeof(why)));
+	store_close(store);
+}
+
+static void keep_epoch(
+    struct store *store, const char *release, uint32_t number, size_t n, uint16_t first)
+{
+	uint16_t units[EPOCH_SAVED_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		units[i] = (uint16_t)(first + i);
+	store_keep_epoch(store, "shop", release, number, units, n);
+}
+
+static void an_epoch_comes_back_for_its_release_and_number_only(void **state)
+{
+	struct store *store = place_open(*state);
+	uint16_t *units;
+
+	keep_epoch(store, "r1", 3, 2, 7);
+	keep_epoch(store, "r1", 3, 3, 65533);
+	store_close(store);
+	store = place_open(*state);
+	assert_int_equal(store_epoch(store, "shop", "r2", 3, &units), 0);
+	assert_null(units);
+	assert_int_equal(store_epoch(store, "shop", "r1", 4, &units), 0);
+	assert_int_equal(store_epoch(store, "other", "r1", 3, &units), 0);
+	assert_int_equal(store_epoch(store, "shop", "r1", 3, &units), 3);
+	assert_int_equal(units[0], 65533);
+	assert_int_equal(units[2], 65535);
+	free(units);
+	keep_epoch(store, "r2", 1, EPOCH_SAVED_MAX, 0);
+	store_close(store);
+	store = place_open(*state);
+	assert_int_equal(store_epoch(store, "shop", "r2", 1, &units), EPOCH_SAVED_MAX);
+	assert_int_equal(units[EPOCH_SAVED_MAX - 1], EPOCH_SAVED_MAX - 1);
+	free(units);
+	/* The next stage has failed nobody yet. */
+	keep_epoch(store, "r2", 2, 0, 0);
+	store_close(store);
+	store = place_open(*state);
+	assert_int_equal(store_epoch(store, "shop", "r2", 1, &units), 0);
+	assert_int_equal(store_epoch(store, "shop", "r2", 2, &units), 0);
+	store_close(store);
+}
+
+static void an_epoch_that_weir_did_not_write_is_as_good_as_none(void **state)
+{
+	struct store *store = place_open(*state);
+	uint16_t *units;
+
+	keep_epoch(store, "r1", 3, 2, 7);
+	store_close(store);
+	run_sql(*state, "UPDATE epochs SET units = zeroblob(1000000)");
+	store = place_open(*state);
+	assert_true(store_is_readable(store, NULL));
+	assert_int_equal(store_epoch(store, "shop", "r1", 3, &units), 0);
+	store_close(store);
+}
+
+static void a_database_of_the_version_before_is_brought_up(void **state)
+{
+	struct store *store = place_open(*state);
+	struct release_record record = place_record("r1", 50000);
+	uint16_t *units;
+
+	store_keep(store, "shop", &record);
+	latch(store, "r0", "it failed");
+	place_decide(store, "shop", "r1");
+	store_close(store);
+	run_sql(*state, "DROP TABLE epochs; PRAGMA user_version = 1");
+	store = place_open(*state);
+	assert_true(store_is_readable(store, NULL));
+	assert_true(store_has_latch(store, "shop", "r0"));
+	assert_true(store_record(store, "shop", &record));
+	free(record.detail);
+	keep_epoch(store, "r1", 1, 5, 0);
+	store_close(store);
+	assert_int_equal(number_in(*state, "PRAGMA user_version"), 2);
+	assert_int_equal(number_in(*state, "SELECT count(*) FROM journal"), 1);
+	store = place_open(*state);
+	assert_int_equal(store_epoch(store, "shop", "r1", 1, &units), 5);
+	free(units);
+	store_close(store);
 }
 
 static void decisions_are_numbered_across_restarts(void **state)
@@ -436,6 +558,50 @@ static void a_database_that_is_gone_or_older_is_a_loss_that_stays_to_be_seen(voi
 	assert_int_equal(number_in(*state, "SELECT min(seq) FROM journal"), 4);
 }
 
+/* A volume that came back in part: neither the database nor its head are there. */
+static void a_directory_whose_slots_alone_are_left_was_used(void **state)
+{
+	static const char *const gone[] = { "weir.db", "weir.db-wal", "weir.db-shm",
+		"journal.head" };
+	struct store *store = place_open(*state);
+	const char *why = "";
+
+	latch(store, "r1", "it failed");
+	place_decide(store, "shop", "r1");
+	store_close(store);
+	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		unlink(place_file(*state, gone[i]));
+	for (int start = 0; start < 2; start++) {
+		store = place_open(*state);
+		assert_false(store_is_readable(store, &why));
+		assert_non_null(strstr(why, "latches.now"));
+		store_close(store);
+	}
+	store = place_open(*state);
+	store_started(store);
+	store_close(store);
+	store = place_open(*state);
+	assert_true(store_is_readable(store, NULL));
+	store_close(store);
+}
+
+/* Killed before it could make its database: nothing was ever decided there. */
+static void a_first_start_that_was_cut_short_is_no_loss(void **state)
+{
+	const struct place *place = *state;
+	struct store *store;
+
+	assert_int_equal(mkdir(place->state_dir, 0700), 0);
+	assert_int_equal(mkdir(place_file(place, "weir.db"), 0700), 0);
+	store = place_open(place);
+	assert_false(store_is_readable(store, NULL));
+	store_close(store);
+	assert_int_equal(rmdir(place_file(place, "weir.db")), 0);
+	store = place_open(place);
+	assert_true(store_is_readable(store, NULL));
+	store_close(store);
+}
+
 static void what_cannot_be_opened_is_no_reason_not_to_start(void **state)
 {
 	const struct place *place = *state;
@@ -510,6 +676,11 @@ int main(void)
 		TEST(more_latches_at_once_than_there_are_slots_all_hold),
 		TEST(budgets_come_back_for_their_release_only),
 		TEST(only_a_drill_that_passed_counts),
+		TEST(a_drill_counts_for_its_release_and_the_latest_are_remembered),
+		TEST(a_latch_says_why_it_was_set_first),
+		TEST(an_epoch_comes_back_for_its_release_and_number_only),
+		TEST(an_epoch_that_weir_did_not_write_is_as_good_as_none),
+		TEST(a_database_of_the_version_before_is_brought_up),
 		TEST(decisions_are_numbered_across_restarts),
 		TEST(nobody_changes_a_row_of_the_journal_by_mistake),
 		TEST(files_and_directory_are_their_owners_alone),
@@ -519,6 +690,8 @@ int main(void)
 		TEST(a_loss_is_known_until_what_follows_from_it_is_stored),
 		TEST(latches_that_can_still_be_read_are_taken_from_a_damaged_database),
 		TEST(a_database_that_is_gone_or_older_is_a_loss_that_stays_to_be_seen),
+		TEST(a_directory_whose_slots_alone_are_left_was_used),
+		TEST(a_first_start_that_was_cut_short_is_no_loss),
 		TEST(what_cannot_be_opened_is_no_reason_not_to_start),
 		TEST(what_is_read_late_gives_way_to_what_was_decided_meanwhile),
 	};

@@ -105,7 +105,7 @@ static void assert_journal_is_whole(const struct place *place)
 	while (store_db_next(db, statement) == STORE_ROW) {
 		struct journal_row row;
 
-		store_rows_journal_row(statement, &row);
+		assert_true(store_rows_journal_row(statement, &row));
 		if (!journal_row_follows(&row, &head, &err))
 			fail_msg("%s", err.text);
 	}

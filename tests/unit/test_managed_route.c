@@ -1,0 +1,238 @@
+/* What a start makes of what is stored: a route with its release, over restarts. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "admin/managed_route.h"
+#include "conf/load.h"
+#include "tests/support/state_place.h"
+
+enum {
+	BROKEN = 3, /* users of the canary, and four times as many of legacy, who always fail */
+	SERVED = 400, /* requests of everyone else on the canary; likewise */
+	RESTARTS = 36,
+};
+
+/* A weir without its sockets. */
+struct life {
+	const struct place *place;
+	struct store *store;
+	struct snapshot *snapshot;
+	struct managed_routes routes;
+	struct instant now;
+};
+
+static bool resolve_nothing(
+    const char *host, const char *port, struct address *address, struct error *err)
+{
+	(void)port;
+	(void)address;
+	error_set(err, "cannot resolve '%s'", host);
+	return false;
+}
+
+static struct config *load(const struct place *place, const char *release, const char *rollout)
+{
+	struct conf_problems problems;
+	struct config *config;
+	char text[2048];
+
+	snprintf(text, sizeof(text),
+	    "[weir]\nstate_dir = %s\n[listen web]\naddress = 127.0.0.1:0\n"
+	    "[upstream a]\nserver = 127.0.0.1:1\n[upstream b]\nserver = 127.0.0.1:2\n"
+	    "[rollout plan]\nstages = 20%% 1h, 50%% 1h, 100%%\n%s"
+	    "[route shop]\nlegacy = a\ncanary = b\nrelease = %s\nrollout = plan\n",
+	    place->state_dir, rollout, release);
+	config = config_load_text("weir.ini", slice_of(text), resolve_nothing, &problems);
+	if (config == NULL)
+		fail_msg("%s", problems.lines[0]);
+	conf_problems_done(&problems);
+	return config;
+}
+
+static void start(struct life *life, const char *release, const char *rollout)
+{
+	struct error err = { "" };
+	struct managed_route *items;
+
+	life->store = place_open(life->place);
+	life->snapshot = snapshot_new(load(life->place, release, rollout), NULL, 1, &err);
+	if (life->snapshot == NULL)
+		fail_msg("%s", err.text);
+	life->routes = (struct managed_routes) { .store = life->store };
+	items = managed_routes_prepare(life->snapshot);
+	assert_non_null(items);
+	managed_routes_take_over(&life->routes, items, life->snapshot, &life->now, "start");
+	store_started(life->store);
+}
+
+static void stop(struct life *life)
+{
+	managed_routes_done(&life->routes, &life->now);
+	snapshot_unref(life->snapshot);
+	store_close(life->store);
+}
+
+static struct life first(const struct place *place)
+{
+	return (struct life) {
+		.place = place,
+		.now = { .clock = { .now_us = 1000000, .wall_s = PLACE_WALL_US / 1000000 },
+		    .wall_us = PLACE_WALL_US },
+	};
+}
+
+static void tick(struct life *life)
+{
+	life->now.clock.now_us += 100000;
+	managed_routes_tick(&life->routes, &life->now, true);
+}
+
+static const struct release *release_of(const struct life *life)
+{
+	return &life->routes.items[0].release;
+}
+
+static void answer(struct life *life, enum arm arm, bool failed, uint64_t user)
+{
+	uint32_t generation = release_generation(release_of(life));
+	const struct outcome outcome = {
+		.arm = arm,
+		.path_class = PATH_CLASS_OTHER,
+		.status = failed ? 503 : 200,
+		.failure = failed ? FAILURE_STATUS : FAILURE_NONE,
+		.counts = true,
+		.randomised = true,
+		.has_unit = true,
+		.unit_hash = user,
+		.generation = generation,
+		.has_first_byte = true,
+		.first_byte_us = 1000,
+		.total_us = 1000,
+	};
+
+	route_stats_record(life->snapshot->routes[0].live->stats, 0, generation, &outcome);
+}
+
+/* A healthy canary at 20%: the same few users fail on either arm, and nobody else. */
+static void serve(struct life *life)
+{
+	for (uint64_t user = 0; user < 5 * BROKEN; user++)
+		answer(life, user < BROKEN ? ARM_CANARY : ARM_LEGACY, true, user);
+	for (uint64_t user = 0; user < 5 * SERVED; user++)
+		answer(life, user < SERVED ? ARM_CANARY : ARM_LEGACY, false, 1000 + user);
+	tick(life);
+}
+
+static void assert_each_counted_once(const struct life *life)
+{
+	const struct verdict *verdict = &release_of(life)->verdict;
+
+	assert_int_equal(release_of(life)->plan.state, PLAN_RUNNING);
+	assert_float_equal(verdict->stage[ARM_CANARY].bad, BROKEN, 1e-9);
+	assert_float_equal(verdict->stage[ARM_LEGACY].bad, 4 * BROKEN, 1e-9);
+}
+
+static void a_release_held_back_says_why_it_was_rolled_back(void **state)
+{
+	struct life life = first(*state);
+	struct store *store = place_open(*state);
+	const char *why;
+
+	while (!store_latch(store, "shop", "r1", PLACE_WALL_US, "canary failed 6 of 43"))
+		continue;
+	store_close(store);
+	start(&life, "r1", "");
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	assert_int_equal(release_of(&life)->plan.weight_ppm, 0);
+	why = release_of(&life)->last.why;
+	if (strstr(why, "rolled back before (canary failed 6 of 43): `weir resume`") == NULL)
+		fail_msg("%s", why);
+	stop(&life);
+	start(&life, "r2", "");
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	stop(&life);
+}
+
+/* Killed as soon as it had passed: the drill is stored, the record does not have it. */
+static void a_drill_that_the_record_does_not_know_of_counts_for_its_release(void **state)
+{
+	static const char rollout[] = "require_drill = 24h\n";
+	struct life life = first(*state);
+	struct store *store;
+
+	start(&life, "r1", rollout);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_WAITING);
+	stop(&life);
+	store = place_open(*state);
+	store_drill(store, "shop", "r1", PLACE_WALL_US - 5000000, true, "after 3 failures");
+	store_drill(store, "shop", "r3", PLACE_WALL_US - 5000000, false, "never");
+	store_close(store);
+
+	start(&life, "r1", rollout);
+	tick(&life);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	stop(&life);
+	start(&life, "r2", rollout);
+	tick(&life);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_WAITING);
+	stop(&life);
+	start(&life, "r3", rollout);
+	tick(&life);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_WAITING);
+	stop(&life);
+	/* And where the route's record is another release's. */
+	start(&life, "r1", rollout);
+	tick(&life);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	stop(&life);
+}
+
+static void a_few_broken_users_do_not_count_again_for_every_restart(void **state)
+{
+	struct life life = first(*state);
+
+	start(&life, "r1", "");
+	for (int i = 0; i < RESTARTS; i++) {
+		serve(&life);
+		assert_each_counted_once(&life);
+		stop(&life);
+		start(&life, "r1", "");
+	}
+	stop(&life);
+}
+
+static void a_users_failure_counts_again_in_the_next_stage(void **state)
+{
+	const struct release_order promote = { .command = RELEASE_PROMOTE, .who = "user:a" };
+	struct life life = first(*state);
+	struct error err = { "" };
+
+	start(&life, "r1", "");
+	serve(&life);
+	stop(&life);
+	start(&life, "r1", "");
+	if (!managed_routes_command(&life.routes, "shop", &promote, &life.now, &err))
+		fail_msg("%s", err.text);
+	stop(&life);
+	start(&life, "r1", "");
+	assert_int_equal(release_of(&life)->plan.stage, 1);
+	serve(&life);
+	assert_each_counted_once(&life);
+	stop(&life);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_release_held_back_says_why_it_was_rolled_back),
+		TEST(a_drill_that_the_record_does_not_know_of_counts_for_its_release),
+		TEST(a_few_broken_users_do_not_count_again_for_every_restart),
+		TEST(a_users_failure_counts_again_in_the_next_stage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
