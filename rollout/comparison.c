@@ -100,6 +100,22 @@ static void add(struct compared_arm *arm, const struct guard_entry *entry,
 	}
 }
 
+/*
+ * Users are shared out by the weight, and requests with them, unless one user makes most
+ * of them. Then which arm a slow or a quick request lands in says who asks, not how fast
+ * the arm is, and no design effect makes up for it: nothing is bet on latency. What is
+ * left out so would have spoken against the canary: the bets stay fair.
+ */
+static bool is_lopsided(
+    const struct comparison *comparison, const struct guard_entry *entry, double w)
+{
+	double canary = comparison->stage[ARM_CANARY].counts.n + entry->arms[ARM_CANARY].n;
+	double legacy = comparison->stage[ARM_LEGACY].counts.n + entry->arms[ARM_LEGACY].n;
+	double expected = w * (canary + legacy);
+
+	return canary < expected / 3 - 3 * sqrt(expected);
+}
+
 bool comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
     const struct guard_entry *entry, const struct weight_bets *bets)
 {
@@ -110,15 +126,16 @@ bool comparison_observe(struct comparison *comparison, const struct comparison_t
 		.legacy_bad = entry->arms[ARM_LEGACY].bad,
 	};
 
+	bool has_latency = entry->has_latency && !is_lopsided(comparison, entry, entry->weight);
 	bool harm = failure_bets_have_news(entry->weight, &failures) ||
-		    (entry->has_latency && latency_has_far(entry->arms));
+		    (has_latency && latency_has_far(entry->arms));
 
 	if (harm) {
 		comparison_pass_harm(comparison);
 		failure_bets_observe(
 		    &comparison->errors, entry->weight, &bets->errors, tick->p0, &failures);
 	}
-	if (entry->has_latency)
+	if (has_latency)
 		latency_observe(&comparison->latency, &bets->latency, &bets->errors,
 		    entry->arms, tick->least_d, tick->squared);
 	for (enum arm arm = 0; arm < ARMS; arm++) {

@@ -336,6 +336,29 @@ static void users_of_one_half_who_are_always_slow_show_before_long(void **state)
 	assert_true(fabs(design.d - 18.4) < 1e-9);
 }
 
+/* Nine in ten requests are one user's, who is legacy's: who asks is not how fast it is. */
+static void one_user_who_makes_most_requests_is_no_evidence(void **state)
+{
+	struct chance chance = { 88172645463325252 };
+	struct guard guard = guard_of(0);
+	struct verdict verdict = { .action = VERDICT_CONTINUE };
+
+	(void)state;
+	for (int i = 0; i < 600; i++) {
+		struct guard_tick in = { .dt_s = .1, .n_entries = 1 };
+
+		in.entries[0] = (struct guard_entry) { .weight = .2, .has_latency = true };
+		for (int k = 0; k < 500; k++)
+			count(&in.entries[0].arms[ARM_LEGACY], latency(&chance), 1, 0);
+		if (i % 10 == 0)
+			count(&in.entries[0].arms[ARM_CANARY], latency(&chance), 1, 0);
+		verdict = guard_tick(&guard, &in);
+	}
+	assert_int_not_equal(verdict.action, VERDICT_ROLL_BACK);
+	assert_true(verdict.ln_e < 1);
+	guard_done(&guard);
+}
+
 /* The explicit budget: all that was slow, each of a user of its own. */
 static struct verdict spend(
     struct guard *guard, double w, double dt_s, uint32_t legacy_over, uint32_t canary_over)
@@ -453,6 +476,7 @@ int main(void)
 		cmocka_unit_test(independent_slow_requests_count_in_full),
 		cmocka_unit_test(users_of_one_half_who_are_always_slow_show_before_long),
 		cmocka_unit_test(bursts_within_one_half_of_the_users_raise_the_design_effect),
+		cmocka_unit_test(one_user_who_makes_most_requests_is_no_evidence),
 		cmocka_unit_test(
 		    a_canary_that_spends_the_latency_budget_more_than_legacy_is_rolled_back),
 		cmocka_unit_test(a_canary_that_hangs_from_its_first_request_is_rolled_back),
