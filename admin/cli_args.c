@@ -1,6 +1,7 @@
 #include "admin/cli_args.h"
 
 #include "conf/nearest.h"
+#include "conf/units.h"
 #include "rollout/plan.h"
 
 #include <string.h>
@@ -351,4 +352,25 @@ void cli_usage_print(const char *command, FILE *out)
 		fprintf(out, "  weir %-10s %-12s  %s\n", commands[i].name,
 		    commands[i].operands != NULL ? commands[i].operands : "", commands[i].help);
 	fprintf(out, "\n`weir help COMMAND` lists its options.\n");
+}
+
+bool cli_for(const struct cli_args *args, const struct cli_span *span, uint64_t *value,
+    struct error *err)
+{
+	const char *text = cli_value(args, CLI_OPTION_FOR);
+	struct error why;
+	uint64_t us;
+
+	*value = span->fallback;
+	if (text == NULL)
+		return true;
+	if (!units_parse_duration(slice_of(text), &us, &why)) {
+		error_set(err, "--for: %s", why.text);
+		return false;
+	}
+	*value = us / span->unit_us;
+	if (*value >= span->least && *value <= span->most)
+		return true;
+	error_set(err, "--for is %s", span->words);
+	return false;
 }

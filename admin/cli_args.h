@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -95,5 +96,18 @@ __attribute__((warn_unused_result)) bool cli_args_parse(
 
 /* All commands, for a person; or one, by its name, with its options. */
 void cli_usage_print(const char *command, FILE *out);
+
+/* What --for may be, in whole units; what is left of one is cut off. */
+struct cli_span {
+	uint64_t unit_us;
+	uint64_t fallback;
+	uint64_t least;
+	uint64_t most;
+	const char *words; /* "1s to 24h" */
+};
+
+/* The command's --for, in units. False: err says what it may be. */
+__attribute__((warn_unused_result)) bool cli_for(const struct cli_args *args,
+    const struct cli_span *span, uint64_t *value, struct error *err);
 
 #endif

@@ -15,9 +15,6 @@
 #include <unistd.h>
 
 enum {
-	DEFAULT_FOR_MS = 60000,
-	LEAST_FOR_MS = 1000,
-	MOST_FOR_MS = 24 * 3600 * 1000,
 	POLL_MS = 250,
 	POLLS_PER_LINE = 40, /* where progress cannot be redrawn */
 	NUMBER_SIZE = 16,
@@ -56,26 +53,6 @@ static bool read_fail(const char *text, uint32_t *ppm, struct error *err)
 	return false;
 }
 
-static bool read_for(const char *text, uint32_t *for_ms, struct error *err)
-{
-	struct error why;
-	uint64_t us;
-
-	*for_ms = DEFAULT_FOR_MS;
-	if (text == NULL)
-		return true;
-	if (!units_parse_duration(slice_of(text), &us, &why)) {
-		error_set(err, "--for: %s", why.text);
-		return false;
-	}
-	if (us / 1000 < LEAST_FOR_MS || us / 1000 > MOST_FOR_MS) {
-		error_set(err, "--for is 1s to 24h");
-		return false;
-	}
-	*for_ms = (uint32_t)(us / 1000);
-	return true;
-}
-
 static bool is_target(const char *path)
 {
 	for (const char *at = path; *at != '\0'; at++)
@@ -87,14 +64,22 @@ static bool is_target(const char *path)
 bool cli_drill_read(
     const struct cli_args *args, struct cli_drill_request *request, struct error *err)
 {
+	static const struct cli_span ms = { .unit_us = 1000,
+		.fallback = 60000,
+		.least = 1000,
+		.most = 24 * 3600 * 1000,
+		.words = "1s to 24h" };
+	uint64_t for_ms;
+
 	*request = (struct cli_drill_request) {
 		.live = cli_value(args, CLI_OPTION_LIVE) != NULL,
 		.path = cli_value(args, CLI_OPTION_PATH),
 		.headers = &args->values[CLI_OPTION_HEADER],
 	};
 	if (!read_fail(cli_value(args, CLI_OPTION_FAIL), &request->fail_ppm, err) ||
-	    !read_for(cli_value(args, CLI_OPTION_FOR), &request->for_ms, err))
+	    !cli_for(args, &ms, &for_ms, err))
 		return false;
+	request->for_ms = (uint32_t)for_ms;
 	if (!request->live && (request->path != NULL || request->headers->n > 0)) {
 		error_set(err, "--path and --header are for the requests of --live; without it "
 			       "none are sent");

@@ -19,8 +19,7 @@ enum {
 
 static void print_line(const char *label, const char *words, FILE *out)
 {
-	fprintf(out, "%-*s", LABEL_WIDTH, label);
-	cli_print_words(words, LABEL_WIDTH, LABEL_WIDTH, out);
+	cli_print_labelled(label, LABEL_WIDTH, words, out);
 }
 
 static void print_user(const json_t *answer, FILE *out)

@@ -159,3 +159,9 @@ void cli_print_words(const char *words, size_t column, size_t indent, FILE *out)
 	}
 	fputc('\n', out);
 }
+
+void cli_print_labelled(const char *label, size_t width, const char *words, FILE *out)
+{
+	fprintf(out, "%-*s", (int)width, label);
+	cli_print_words(words, width, width, out);
+}

@@ -56,4 +56,7 @@ void cli_format_stage(const json_t *route, char text[CLI_CELL_SIZE]);
  */
 void cli_print_words(const char *words, size_t column, size_t indent, FILE *out);
 
+/* "label       words", the words broken likewise, in a column of their own. */
+void cli_print_labelled(const char *label, size_t width, const char *words, FILE *out);
+
 #endif

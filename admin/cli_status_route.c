@@ -16,8 +16,7 @@ enum {
 /* "label           words", the words broken at the last column. */
 static void print_line(const char *label, const char *words, FILE *out)
 {
-	fprintf(out, "%-*s", LABEL_WIDTH, label);
-	cli_print_words(words, LABEL_WIDTH, LABEL_WIDTH, out);
+	cli_print_labelled(label, LABEL_WIDTH, words, out);
 }
 
 static const json_t *member(const json_t *object, const char *first, const char *second)

@@ -2,15 +2,11 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
-#include "conf/units.h"
 
 #include <stdio.h>
 
 enum {
 	US_PER_S = 1000000,
-	DEFAULT_S = 60 * 60,
-	/* There is no taking back but by another key. */
-	LONGEST_S = 90 * 24 * 60 * 60,
 };
 
 static bool read_arm(const char *text, struct token *token, struct error *err)
@@ -25,30 +21,16 @@ static bool read_arm(const char *text, struct token *token, struct error *err)
 	return false;
 }
 
-static bool read_life(const char *text, int64_t *life_s, struct error *err)
-{
-	struct error why;
-	uint64_t us;
-
-	*life_s = DEFAULT_S;
-	if (text == NULL)
-		return true;
-	if (!units_parse_duration(slice_of(text), &us, &why)) {
-		error_set(err, "--for: %s", why.text);
-		return false;
-	}
-	if (us < US_PER_S || us / US_PER_S > LONGEST_S) {
-		error_set(err, "--for is 1s to 90d");
-		return false;
-	}
-	*life_s = (int64_t)(us / US_PER_S);
-	return true;
-}
-
 bool cli_token_read(const struct cli_args *args, int64_t now_s,
     struct cli_token_request *request, struct error *err)
 {
-	int64_t life_s;
+	/* No longer: there is no taking back but by another key. */
+	static const struct cli_span seconds = { .unit_us = US_PER_S,
+		.fallback = 60 * 60,
+		.least = 1,
+		.most = 90 * 24 * 60 * 60,
+		.words = "1s to 90d" };
+	uint64_t life_s;
 
 	request->route = cli_value(args, CLI_OPTION_ROUTE);
 	if (request->route == NULL) {
@@ -56,10 +38,10 @@ bool cli_token_read(const struct cli_args *args, int64_t now_s,
 		return false;
 	}
 	if (!read_arm(cli_value(args, CLI_OPTION_ARM), &request->token, err) ||
-	    !read_life(cli_value(args, CLI_OPTION_FOR), &life_s, err))
+	    !cli_for(args, &seconds, &life_s, err))
 		return false;
 	request->token.synthetic = cli_value(args, CLI_OPTION_SYNTHETIC) != NULL;
-	request->token.expires_s = now_s + life_s;
+	request->token.expires_s = now_s + (int64_t)life_s;
 	return true;
 }
 

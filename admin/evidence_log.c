@@ -48,22 +48,6 @@ static struct evidence_log_row *row_of(
 	return &log->rows[log->n++];
 }
 
-static void add_counts(struct evidence_counts *sum, const struct evidence_counts *more)
-{
-	sum->n += more->n;
-	sum->failed += more->failed;
-	sum->bad += more->bad;
-	sum->over += more->over;
-	sum->over_all += more->over_all;
-	sum->units += more->units;
-	for (unsigned i = 0; i < LATENCY_THRESHOLDS; i++) {
-		sum->slow[i] += more->slow[i];
-		sum->good[i] += more->good[i];
-		sum->half_slow[0][i] += more->half_slow[0][i];
-		sum->half_slow[1][i] += more->half_slow[1][i];
-	}
-}
-
 static void add_evidence(struct evidence_log *log, const struct release *release,
     unsigned path_class, const struct evidence *evidence)
 {
@@ -81,7 +65,7 @@ static void add_evidence(struct evidence_log *log, const struct release *release
 			      (double)PPM;
 		row->entry.has_latency = entry->has_latency;
 		for (enum arm arm = 0; arm < ARMS; arm++)
-			add_counts(&row->entry.arms[arm], &entry->arms[arm]);
+			evidence_counts_add(&row->entry.arms[arm], &entry->arms[arm]);
 	}
 }
 

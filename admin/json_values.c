@@ -94,6 +94,12 @@ json_t *json_stage(enum plan_state state, uint32_t stage)
 	return json_integer((json_int_t)shown_stage(state, stage));
 }
 
+json_t *json_side(enum plan_state state, uint32_t stage, uint32_t weight_ppm)
+{
+	return json_pack("{s:o, s:o, s:I}", "state", json_state(state), "stage",
+	    json_stage(state, stage), "weight_ppm", (json_int_t)weight_ppm);
+}
+
 json_t *json_evidence(const struct verdict *verdict)
 {
 	double ln_e = verdict->ln_e;

@@ -28,6 +28,8 @@ json_t *json_state(enum plan_state state);
 /* From 1; 0 in the states that are no stage of a plan's. */
 uint32_t shown_stage(enum plan_state state, uint32_t stage);
 json_t *json_stage(enum plan_state state, uint32_t stage);
+/* {"state", "stage", "weight_ppm"}: where a release stands, before or after a decision. */
+json_t *json_side(enum plan_state state, uint32_t stage, uint32_t weight_ppm);
 
 /* {"ln_e", "e", "threshold"}: E at which the guard rolls back; null where none is set. */
 json_t *json_evidence(const struct verdict *verdict);

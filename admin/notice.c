@@ -1,12 +1,12 @@
 #include "admin/notice.h"
 
 #include "admin/json_values.h"
+#include "base/text.h"
 #include "base/clock.h"
 
 #include <event2/util.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,79 +181,55 @@ void notice_of_gate(struct notice *notice, const struct notice_about *about,
 	notice->verdict = verdict;
 }
 
-/* The sentence as it grows; what does not fit is left off. */
-struct sentence {
-	char *data;
-	size_t size;
-	size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void say(
-    struct sentence *sentence, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	if (sentence->len + 1 >= sentence->size)
-		return;
-	va_start(args, format);
-	n = vsnprintf(
-	    sentence->data + sentence->len, sentence->size - sentence->len, format, args);
-	va_end(args);
-	sentence->len += n > 0 ? (size_t)n : 0;
-	if (sentence->len >= sentence->size)
-		sentence->len = sentence->size - 1;
-}
-
-static void end_with_full_stop(struct sentence *sentence)
+static void end_with_full_stop(struct text *sentence)
 {
 	if (sentence->len > 0 && strchr(".!?", sentence->data[sentence->len - 1]) == NULL)
-		say(sentence, ".");
+		text_say(sentence, ".");
 }
 
-static void say_change(struct sentence *sentence, const struct notice *notice)
+static void say_change(struct text *sentence, const struct notice *notice)
 {
 	const struct event_words *event = &events[notice->event];
 	double from = notice->from.weight_ppm / 1e4;
 	double to = notice->to.weight_ppm / 1e4;
 
-	say(sentence, " %s", event->words);
+	text_say(sentence, " %s", event->words);
 	if (event->change == CHANGE_FROM && from != to)
-		say(sentence, " from %.6g%% to %.6g%%", from, to);
+		text_say(sentence, " from %.6g%% to %.6g%%", from, to);
 	else
-		say(sentence, " at %.6g%%", to);
+		text_say(sentence, " at %.6g%%", to);
 }
 
-static void say_who(struct sentence *sentence, const struct notice *notice)
+static void say_who(struct text *sentence, const struct notice *notice)
 {
 	const char *who = notice->who;
 
 	if (notice->event == NOTICE_GATE || strcmp(who, "start") == 0)
 		return;
-	say(sentence, " by %s%s",
+	text_say(sentence, " by %s%s",
 	    strcmp(who, "guard") == 0    ? "the "
 	    : strcmp(who, "reload") == 0 ? "a "
 					 : "",
 	    who);
 }
 
-static void say_cost(struct sentence *sentence, const struct notice_cost *cost)
+static void say_cost(struct text *sentence, const struct notice_cost *cost)
 {
 	if (cost->requests == 0 && cost->failed_seen == 0)
 		return;
-	say(sentence,
+	text_say(sentence,
 	    " It has cost %llu failed request%s of the canary's %llu; %llu %s rescued",
 	    (unsigned long long)cost->failed_seen, cost->failed_seen == 1 ? "" : "s",
 	    (unsigned long long)cost->requests, (unsigned long long)cost->rescued,
 	    cost->rescued == 1 ? "was" : "were");
 	if (isfinite(cost->budget_spent))
-		say(sentence, "; %.3g%% of the error budget is spent",
+		text_say(sentence, "; %.3g%% of the error budget is spent",
 		    cost->budget_spent * 100);
-	say(sentence, ".");
+	text_say(sentence, ".");
 }
 
 /* A character that was cut in two is left off. */
-static void mend_end(struct sentence *sentence)
+static void mend_end(struct text *sentence)
 {
 	char *data = sentence->data;
 	size_t start = sentence->len;
@@ -272,31 +248,25 @@ static void mend_end(struct sentence *sentence)
 
 const char *notice_text(const struct notice *notice, char *data, size_t size)
 {
-	struct sentence sentence = { data, size, 0 };
+	struct text sentence = { data, size, 0 };
 
 	data[0] = '\0';
-	say(&sentence, "%s: ", notice->route);
+	text_say(&sentence, "%s: ", notice->route);
 	if (notice->release[0] != '\0')
-		say(&sentence, "release %s", notice->release);
+		text_say(&sentence, "release %s", notice->release);
 	else
-		say(&sentence, "the release");
+		text_say(&sentence, "the release");
 	say_change(&sentence, notice);
 	say_who(&sentence, notice);
 	if (notice->path != NULL)
-		say(&sentence, " (%s)", notice->path);
-	say(&sentence, ": %s", notice->why);
+		text_say(&sentence, " (%s)", notice->path);
+	text_say(&sentence, ": %s", notice->why);
 	end_with_full_stop(&sentence);
 	say_cost(&sentence, &notice->cost);
 	if (notice->owner != NULL)
-		say(&sentence, " Owner: %s.", notice->owner);
+		text_say(&sentence, " Owner: %s.", notice->owner);
 	mend_end(&sentence);
 	return data;
-}
-
-static json_t *side_json(const struct notice_side *side)
-{
-	return json_pack("{s:o, s:o, s:I}", "state", json_state(side->state), "stage",
-	    json_stage(side->state, side->stage), "weight_ppm", (json_int_t)side->weight_ppm);
 }
 
 static json_t *cost_json(const struct notice_cost *cost)
@@ -324,7 +294,8 @@ static json_t *whole(const struct notice *notice)
 	    "event", notice_event_name(notice->event), "id", notice->id, "time", time, "route",
 	    json_text(notice->route), "release", json_text(notice->release), "owner",
 	    text_or_null(notice->owner), "hypothesis", text_or_null(notice->hypothesis), "from",
-	    side_json(&notice->from), "to", side_json(&notice->to), "path",
+	    json_side(notice->from.state, notice->from.stage, notice->from.weight_ppm), "to",
+	    json_side(notice->to.state, notice->to.stage, notice->to.weight_ppm), "path",
 	    text_or_null(notice->path), "who", json_text(notice->who), "why",
 	    json_text(notice->why), "verdict",
 	    text_or_null(verdict != NULL ? verdict_name(verdict->action) : NULL), "evidence",

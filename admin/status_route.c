@@ -131,12 +131,6 @@ static json_t *latency_json(const struct managed_route *managed)
 		: json_null());
 }
 
-static json_t *side_json(enum plan_state state, uint32_t stage, uint32_t weight_ppm)
-{
-	return json_pack("{s:o, s:o, s:I}", "state", json_state(state), "stage",
-	    json_stage(state, stage), "weight_ppm", (json_int_t)weight_ppm);
-}
-
 /* The latest decision; null before the first. */
 static json_t *last_json(const struct release *release, const struct release_clock *clock)
 {
@@ -148,8 +142,8 @@ static json_t *last_json(const struct release *release, const struct release_clo
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "age_s",
 	    json_number(age_s > 0 ? age_s : 0), "who", json_text(last->who), "action",
 	    journal_action(last), "from",
-	    side_json(last->from, last->stage_from, last->weight_from_ppm), "to",
-	    side_json(last->to, last->stage_to, last->weight_to_ppm), "why",
+	    json_side(last->from, last->stage_from, last->weight_from_ppm), "to",
+	    json_side(last->to, last->stage_to, last->weight_to_ppm), "why",
 	    json_text(journal_reason(last)));
 }
 

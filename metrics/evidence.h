@@ -52,6 +52,8 @@ struct evidence_entry {
 	struct evidence_counts arms[ARMS];
 };
 
+void evidence_counts_add(struct evidence_counts *sum, const struct evidence_counts *more);
+
 /* entries[0] is the latest generation, always there; older ones where they have news. */
 struct evidence {
 	size_t n_entries;

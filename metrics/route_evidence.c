@@ -85,19 +85,6 @@ static struct evidence_entry *entry_of(
 	return &evidence->entries[evidence->n_entries++];
 }
 
-static void add_counts(struct evidence_counts *sum, const struct evidence_counts *more)
-{
-	sum->n += more->n;
-	sum->failed += more->failed;
-	sum->bad += more->bad;
-	for (unsigned i = 0; i < LATENCY_THRESHOLDS; i++) {
-		sum->slow[i] += more->slow[i];
-		sum->good[i] += more->good[i];
-		for (unsigned h = 0; h < LATENCY_HALVES; h++)
-			sum->half_slow[h][i] += more->half_slow[h][i];
-	}
-}
-
 /* The reading of one route, as far as it has come. */
 struct reading {
 	struct route_stats *stats;
@@ -145,7 +132,7 @@ static void read_generation(struct reading *reading, unsigned path_class, uint32
 		entry->arms[arm] = arms[arm];
 	entry = entry_of(reading->route, generation, latency);
 	for (enum arm arm = 0; arm < ARMS; arm++)
-		add_counts(&entry->arms[arm], &arms[arm]);
+		evidence_counts_add(&entry->arms[arm], &arms[arm]);
 }
 
 /* The marks of all workers, taken down. */

@@ -10,6 +10,7 @@
 #ifndef METRICS_SHARD_H
 #define METRICS_SHARD_H
 
+#include "base/cache_line.h"
 #include "base/path_slots.h"
 #include "metrics/epoch_map.h"
 #include "metrics/histogram.h"
@@ -19,7 +20,6 @@
 #include <stdatomic.h>
 
 enum {
-	CACHE_LINE_BYTES = 64,
 	LEVEL_THRESHOLDS = THRESHOLD_FAR, /* those that have levels: all but `far` */
 	LATENCY_LEVELS = LEVEL_THRESHOLDS + 1,
 	LATENCY_HALVES = 2,

@@ -1,3 +1,4 @@
+#include "base/cache_line.h"
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
 #include "router/forced.h"
@@ -6,10 +7,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <stdio.h>
-
-enum {
-	CACHE_LINE_BYTES = 64
-};
 
 static void refuse(struct relay *relay, uint16_t status, const char *reason)
 {

@@ -140,7 +140,7 @@ static size_t read_events(struct relay *relay, struct slice input)
 		enum h1_event event;
 
 		/* Of the final answer, where an interim one came in the same piece. */
-		if (rest.len > 0)
+		if (rest.len > 0 && relay->exchange.first_byte_us == 0)
 			exchange_first_byte(&relay->exchange, worker_now_us(relay->worker));
 		event = h1_parser_next(&relay->response_parser, rest, message, &n, &data);
 

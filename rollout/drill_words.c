@@ -1,8 +1,9 @@
 #include "rollout/drill_words.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* With fewer failures the guard rolls nothing back (docs/policy.md, 7). */
@@ -10,30 +11,10 @@ enum {
 	LEAST_FAILURES = 3
 };
 
-struct text {
-	char *data;
-	size_t size;
-	size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void say(
-    struct text *text, const char *format, ...)
-{
-	va_list list;
-	int n;
-
-	if (text->len >= text->size)
-		return;
-	va_start(list, format);
-	n = vsnprintf(text->data + text->len, text->size - text->len, format, list);
-	va_end(list);
-	text->len += n > 0 ? (size_t)n : 0;
-}
-
 /* "1 request", "3 requests" */
 static void say_count(struct text *text, uint64_t n, const char *noun)
 {
-	say(text, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+	text_say(text, "%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
 }
 
 /* "3 canary requests, of which the drill failed 1" */
@@ -43,22 +24,22 @@ static void say_requests(struct text *text, const struct drill *drill)
 
 	if (drill->setting.live) {
 		say_count(text, n, "synthetic request");
-		say(text, " on the canary, of which %" PRIu64 " failed",
+		text_say(text, " on the canary, of which %" PRIu64 " failed",
 		    drill->synthetic[ARM_CANARY].failed);
 		return;
 	}
 	say_count(text, n, drill->stands_in ? "legacy request" : "canary request");
 	if (drill->stands_in)
-		say(text, " in the canary's stead");
-	say(text, ", of which the drill failed %" PRIu64, drill->simulated);
+		text_say(text, " in the canary's stead");
+	text_say(text, ", of which the drill failed %" PRIu64, drill->simulated);
 }
 
 static void say_weight(struct text *text, const struct drill *drill)
 {
 	if (drill->setting.live)
-		say(text, "; every other one went there");
+		text_say(text, "; every other one went there");
 	else
-		say(text, ", at a weight of %.4g%%", drill->weight_ppm / 1e4);
+		text_say(text, ", at a weight of %.4g%%", drill->weight_ppm / 1e4);
 }
 
 static void say_cost(struct text *text, const struct drill *drill)
@@ -67,20 +48,20 @@ static void say_cost(struct text *text, const struct drill *drill)
 	double least = drill_least_failures(drill);
 
 	if (drill->setting.live) {
-		say(text, "No user was touched. ");
+		text_say(text, "No user was touched. ");
 	} else {
-		say(text, "Users would have seen ");
+		text_say(text, "Users would have seen ");
 		say_count(text, drill_failures(drill), "failed request");
 		if (own > 0)
-			say(text, ", %" PRIu64 " of them the canary's own", own);
-		say(text, ". ");
+			text_say(text, ", %" PRIu64 " of them the canary's own", own);
+		text_say(text, ". ");
 	}
 	if (isfinite(least))
-		say(text,
+		text_say(text,
 		    "No rule with the same bound on false alarms does with fewer than about "
 		    "%.1f failures on average.",
 		    least);
-	say(text, "\n");
+	text_say(text, "\n");
 }
 
 static void say_verdict(struct text *text, const struct drill *drill)
@@ -88,15 +69,15 @@ static void say_verdict(struct text *text, const struct drill *drill)
 	char words[VERDICT_TEXT_SIZE];
 
 	verdict_reason_text(&drill->verdict, words, sizeof(words));
-	say(text, "%s: %s.", verdict_name(drill->verdict.action), words);
+	text_say(text, "%s: %s.", verdict_name(drill->verdict.action), words);
 }
 
 static void say_passed(struct text *text, const struct drill *drill)
 {
-	say(text, "It would have been rolled back after %.1f s: ", drill->lasted_s);
+	text_say(text, "It would have been rolled back after %.1f s: ", drill->lasted_s);
 	say_requests(text, drill);
 	say_weight(text, drill);
-	say(text, ".\n");
+	text_say(text, ".\n");
 	say_cost(text, drill);
 	say_verdict(text, drill);
 }
@@ -104,12 +85,13 @@ static void say_passed(struct text *text, const struct drill *drill)
 /* How much more it would take: what any rule needs, or what this one insists on. */
 static void say_too_little(struct text *text, const struct drill *drill)
 {
-	say(text, ".\nToo little traffic to judge: ");
+	text_say(text, ".\nToo little traffic to judge: ");
 	if (drill_canary_requests(drill) == 0)
-		say(text, "the canary was not asked for anything");
+		text_say(text, "the canary was not asked for anything");
 	else
-		say(text, "nothing is rolled back before its %drd failure", LEAST_FAILURES);
-	say(text, ". A longer drill (--for), more failures (--fail)%s",
+		text_say(
+		    text, "nothing is rolled back before its %drd failure", LEAST_FAILURES);
+	text_say(text, ". A longer drill (--for), more failures (--fail)%s",
 	    drill->setting.live ? " or another request (--path, --header) helps."
 				: " or a higher weight helps.");
 }
@@ -118,20 +100,20 @@ static void say_failed(struct text *text, const struct drill *drill)
 {
 	double least = drill_least_failures(drill);
 
-	say(text, "It would not have been rolled back in %.1f s: ", drill->lasted_s);
+	text_say(text, "It would not have been rolled back in %.1f s: ", drill->lasted_s);
 	say_requests(text, drill);
 	say_weight(text, drill);
 	if (drill_failures(drill) < LEAST_FAILURES) {
 		say_too_little(text, drill);
 		return;
 	}
-	say(text, ".\n");
+	text_say(text, ".\n");
 	if (isfinite(least) && (double)drill_failures(drill) < least)
-		say(text,
+		text_say(text,
 		    "Too little traffic to judge: any rule with the same bound on false "
 		    "alarms needs about %.0f failures to be sure.\n",
 		    least);
-	say(text, "E, the evidence against the canary, came to %.3g; it takes %.3g.\n",
+	text_say(text, "E, the evidence against the canary, came to %.3g; it takes %.3g.\n",
 	    exp(fmin(drill->verdict.ln_e, 600)), 1 / drill->verdict.alpha);
 	say_verdict(text, drill);
 }
@@ -145,13 +127,13 @@ void drill_words(const struct drill *drill, char *data, size_t size)
 	data[0] = '\0';
 	switch (drill->state) {
 	case DRILL_RUNNING:
-		say(&text, "%.0f s of %.4g s: ", drill->lasted_s, drill->setting.for_s);
+		text_say(&text, "%.0f s of %.4g s: ", drill->lasted_s, drill->setting.for_s);
 		say_requests(&text, drill);
 		break;
 	case DRILL_PASSED: say_passed(&text, drill); break;
 	case DRILL_FAILED: say_failed(&text, drill); break;
 	case DRILL_STOPPED:
-		say(&text, "It was stopped after %.1f s, before it could tell: %s.",
+		text_say(&text, "It was stopped after %.1f s, before it could tell: %s.",
 		    drill->lasted_s, drill->why);
 		break;
 	}

@@ -2,22 +2,6 @@
 
 #include <string.h>
 
-static void add(struct evidence_counts *sum, const struct evidence_counts *more)
-{
-	sum->n += more->n;
-	sum->failed += more->failed;
-	sum->bad += more->bad;
-	for (int t = 0; t < LATENCY_THRESHOLDS; t++) {
-		sum->slow[t] += more->slow[t];
-		sum->good[t] += more->good[t];
-		for (int half = 0; half < 2; half++)
-			sum->half_slow[half][t] += more->half_slow[half][t];
-	}
-	sum->over += more->over;
-	sum->over_all += more->over_all;
-	sum->units += more->units;
-}
-
 /* Since `oldest`, and not so long ago that its weight is forgotten. */
 static bool is_since(const struct release *release, uint32_t oldest, uint32_t generation)
 {
@@ -73,7 +57,7 @@ static void gather(const struct release *release, const struct evidence *evidenc
 		if (is_new)
 			memcpy(entry->arms, counted->arms, sizeof(entry->arms));
 		for (enum arm arm = 0; arm < ARMS && !is_new; arm++)
-			add(&entry->arms[arm], &counted->arms[arm]);
+			evidence_counts_add(&entry->arms[arm], &counted->arms[arm]);
 	}
 	if (!has_first)
 		memset(entries[0].arms, 0, sizeof(entries[0].arms));

@@ -1,7 +1,8 @@
 #include "rollout/verdict.h"
 
+#include "base/text.h"
+
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 const char *const verdict_names[VERDICTS] = {
@@ -74,28 +75,6 @@ const char *latency_threshold_name(enum latency_threshold threshold)
 							: "unknown";
 }
 
-/* The text as far as it has been written. */
-struct text {
-	char *data;
-	size_t size;
-	size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void say(
-    struct text *text, const char *format, ...)
-{
-	va_list args;
-	int written;
-
-	va_start(args, format);
-	written = vsnprintf(text->data + text->len, text->size - text->len, format, args);
-	va_end(args);
-	if (written > 0)
-		text->len += (size_t)written;
-	if (text->len >= text->size)
-		text->len = text->size - 1;
-}
-
 /* A share as a percentage of two significant digits, never in powers of ten. */
 static void say_share(struct text *text, double share)
 {
@@ -103,24 +82,25 @@ static void say_share(struct text *text, double share)
 	int digits;
 
 	if (percent > 0 && percent < 1e-6) {
-		say(text, "less than 0.000001%%");
+		text_say(text, "less than 0.000001%%");
 		return;
 	}
 	digits = percent > 0 ? 1 - (int)floor(log10(percent)) : 0;
 	if (digits < 0 || fabs(percent - round(percent)) < 1e-9)
 		digits = 0;
-	say(text, "%.*f%%", digits, percent);
+	text_say(text, "%.*f%%", digits, percent);
 }
 
 static void say_arm(struct text *text, enum arm arm, const struct arm_counts *counts)
 {
 	if (counts->n <= 0) {
-		say(text, "%s had no requests", arm_name(arm));
+		text_say(text, "%s had no requests", arm_name(arm));
 		return;
 	}
-	say(text, "%s failed %.0f of %.0f requests (", arm_name(arm), counts->bad, counts->n);
+	text_say(
+	    text, "%s failed %.0f of %.0f requests (", arm_name(arm), counts->bad, counts->n);
 	say_share(text, counts->bad / counts->n);
-	say(text, ")");
+	text_say(text, ")");
 }
 
 /* Both arms, over the stage or the last minute, whichever shows the difference. */
@@ -130,25 +110,25 @@ static void say_arms(struct text *text, const struct verdict *verdict)
 	const struct arm_counts *arms = minute ? verdict->minute : verdict->stage;
 
 	if (minute)
-		say(text, "in the last minute, about: ");
+		text_say(text, "in the last minute, about: ");
 	say_arm(text, ARM_CANARY, &arms[ARM_CANARY]);
-	say(text, ", ");
+	text_say(text, ", ");
 	say_arm(text, ARM_LEGACY, &arms[ARM_LEGACY]);
 	if (arms[ARM_CANARY].bad + arms[ARM_LEGACY].bad > 0)
-		say(text, ", each user's failures counted once");
+		text_say(text, ", each user's failures counted once");
 }
 
 /* Ville's inequality: P(E ever reaches e) <= 1/e. */
 static void say_chance(struct text *text, const struct verdict *verdict)
 {
-	say(text, " would look this bad with probability at most ");
+	text_say(text, " would look this bad with probability at most ");
 	say_share(text, fmax(1e-8, fmin(1, exp(-verdict->ln_e))));
 }
 
 static void say_burns(struct text *text, const struct verdict *verdict, const char *budget,
     const char *narrow, const char *wide, double limit)
 {
-	say(text,
+	text_say(text,
 	    "canary burns its %s budget at %.1f times the sustainable rate over %s and %.1f "
 	    "over %s (limit %.1f), legacy at %.1f and %.1f",
 	    budget, verdict->burn_short[ARM_CANARY], narrow, verdict->burn_long[ARM_CANARY],
@@ -158,9 +138,9 @@ static void say_burns(struct text *text, const struct verdict *verdict, const ch
 static void say_path(struct text *text, const struct verdict *verdict)
 {
 	if (verdict->path_name[0] != '\0')
-		say(text, "path class %.*s", PATH_CLASS_NAME_MAX, verdict->path_name);
+		text_say(text, "path class %.*s", PATH_CLASS_NAME_MAX, verdict->path_name);
 	else
-		say(text, "path class %u", verdict->accuser.path_class);
+		text_say(text, "path class %u", verdict->accuser.path_class);
 }
 
 static void say_threshold(struct text *text, const struct verdict *verdict)
@@ -170,28 +150,28 @@ static void say_threshold(struct text *text, const struct verdict *verdict)
 	    (unsigned)threshold < LATENCY_THRESHOLDS ? verdict->threshold_us[threshold] : 0;
 
 	if (threshold == THRESHOLD_FAR)
-		say(text, "twice legacy's q99");
+		text_say(text, "twice legacy's q99");
 	else
-		say(text, "legacy's %s", latency_threshold_name(threshold));
+		text_say(text, "legacy's %s", latency_threshold_name(threshold));
 	if (us == 0)
 		return;
-	say(text, " (%.4g ms", us / 1e3);
+	text_say(text, " (%.4g ms", us / 1e3);
 	if (verdict->handicap > 0)
-		say(text, ", for the canary %.4g ms", us * verdict->handicap / 1e3);
-	say(text, ")");
+		text_say(text, ", for the canary %.4g ms", us * verdict->handicap / 1e3);
+	text_say(text, ")");
 }
 
 /* What share of an arm's requests was slow, and of how many; the canary was named. */
 static void say_slow(struct text *text, enum arm arm, const struct arm_counts *counts)
 {
 	if (counts->n <= 0) {
-		say(text, "%s had no requests", arm_name(arm));
+		text_say(text, "%s had no requests", arm_name(arm));
 		return;
 	}
 	if (arm != ARM_CANARY)
-		say(text, "%s ", arm_name(arm));
+		text_say(text, "%s ", arm_name(arm));
 	say_share(text, counts->bad / counts->n);
-	say(text, " of %.0f requests", counts->n);
+	text_say(text, " of %.0f requests", counts->n);
 }
 
 /* "canary slower: 34% of 1210 requests past legacy's q90, legacy 9.8% of ..." */
@@ -199,17 +179,17 @@ static void say_slower(struct text *text, const struct verdict *verdict)
 {
 	const struct accuser *accuser = &verdict->accuser;
 
-	say(text, "canary slower%s: ", accuser->in_stage ? "" : " in the last minute");
+	text_say(text, "canary slower%s: ", accuser->in_stage ? "" : " in the last minute");
 	say_slow(text, ARM_CANARY, &accuser->arms[ARM_CANARY]);
-	say(text, " past ");
+	text_say(text, " past ");
 	if (accuser->kind == EVIDENCE_LATENCY_BUDGET)
-		say(text, "the latency budget's threshold");
+		text_say(text, "the latency budget's threshold");
 	else
 		say_threshold(text, verdict);
-	say(text, ", ");
+	text_say(text, ", ");
 	say_slow(text, ARM_LEGACY, &accuser->arms[ARM_LEGACY]);
 	if (accuser->kind == EVIDENCE_LATENCY_BUDGET)
-		say(text, ", each user's once; the budget is %.4g%%",
+		text_say(text, ", each user's once; the budget is %.4g%%",
 		    100 * verdict->latency_budget);
 }
 
@@ -223,14 +203,14 @@ static void say_accuser(struct text *text, const struct verdict *verdict)
 	case EVIDENCE_LATENCY_BUDGET: say_slower(text, verdict); return;
 	case EVIDENCE_PATH_LATENCY:
 		say_path(text, verdict);
-		say(text, ": ");
+		text_say(text, ": ");
 		say_slower(text, verdict);
 		return;
 	case EVIDENCE_PATH_ERRORS:
 		say_path(text, verdict);
-		say(text, "%s: ", accuser->in_stage ? "" : ", in the last minute, about");
+		text_say(text, "%s: ", accuser->in_stage ? "" : ", in the last minute, about");
 		say_arm(text, ARM_CANARY, &accuser->arms[ARM_CANARY]);
-		say(text, ", ");
+		text_say(text, ", ");
 		say_arm(text, ARM_LEGACY, &accuser->arms[ARM_LEGACY]);
 		return;
 	default: say_arms(text, verdict);
@@ -252,15 +232,15 @@ static void say_rollback(struct text *text, const struct verdict *verdict)
 		return;
 	case REASON_OVER_BUDGET:
 		say_arms(text, verdict);
-		say(text,
+		text_say(text,
 		    "; legacy is too small to compare with, but a canary failing at most ");
 		say_share(text, fmin(1, 14.4 * verdict->budget));
-		say(text, " (14.4 times its budget)");
+		text_say(text, " (14.4 times its budget)");
 		say_chance(text, verdict);
 		return;
 	default:
 		say_accuser(text, verdict);
-		say(text, ": a healthy canary");
+		text_say(text, ": a healthy canary");
 		say_chance(text, verdict);
 	}
 }
@@ -270,7 +250,7 @@ static void say_suspect(struct text *text, const struct verdict *verdict)
 	const double *units = verdict->units;
 
 	if (verdict->reason == REASON_SAMPLE_RATIO) {
-		say(text,
+		text_say(text,
 		    "assignment does not match the weight: of %.0f users first seen, canary "
 		    "had %.0f where %.0f were due; something in front caches or re-routes, "
 		    "and no comparison holds; the weight is frozen",
@@ -279,13 +259,13 @@ static void say_suspect(struct text *text, const struct verdict *verdict)
 		return;
 	}
 	say_accuser(text, verdict);
-	say(text, ": a healthy canary");
+	text_say(text, ": a healthy canary");
 	say_chance(text, verdict);
 	if (verdict->reason == REASON_SUSPECT_PATH)
-		say(text, "; that path class will be withdrawn once its own evidence "
-			  "suffices, the weight is frozen until then");
+		text_say(text, "; that path class will be withdrawn once its own evidence "
+			       "suffices, the weight is frozen until then");
 	else
-		say(text, "; the weight is frozen until more is known");
+		text_say(text, "; the weight is frozen until more is known");
 }
 
 static double failed_share(const struct arm_counts *counts)
@@ -297,48 +277,48 @@ static void say_shared(struct text *text, const struct verdict *verdict)
 {
 	bool latency = verdict->reason == REASON_SHARED_LATENCY;
 
-	say(text,
+	text_say(text,
 	    "both arms together burn the %s budget at %.1f times the sustainable rate over "
 	    "1 min and %.1f over 5 min (limit 14.4); in the last minute canary %s ",
 	    latency ? "latency" : "error", verdict->pooled_burn_60_s,
 	    verdict->pooled_burn_5_min, latency ? "was slow for" : "failed");
 	say_share(text, latency ? verdict->slow_share[ARM_CANARY]
 				: failed_share(&verdict->minute[ARM_CANARY]));
-	say(text, " of requests, legacy ");
+	text_say(text, " of requests, legacy ");
 	say_share(text, latency ? verdict->slow_share[ARM_LEGACY]
 				: failed_share(&verdict->minute[ARM_LEGACY]));
-	say(text, ": the canary is not to blame; the weight is frozen");
+	text_say(text, ": the canary is not to blame; the weight is frozen");
 }
 
 static void say_progress(struct text *text, const struct verdict *verdict)
 {
 	switch (verdict->reason) {
-	case REASON_NOT_EXPOSED: say(text, "the canary gets no traffic"); return;
+	case REASON_NOT_EXPOSED: text_say(text, "the canary gets no traffic"); return;
 	case REASON_COMPLETE:
-		say(text, "the rollout is complete; the canary is no longer judged");
+		text_say(text, "the rollout is complete; the canary is no longer judged");
 		return;
 	case REASON_HOLD_TIME:
-		say(text, "the stage has lasted %.0f s of %.0f s; ", verdict->stage_age_s,
+		text_say(text, "the stage has lasted %.0f s of %.0f s; ", verdict->stage_age_s,
 		    verdict->hold_s);
 		break;
 	case REASON_FEW_REQUESTS:
-		say(text, "too little data: the canary has had %.0f of %.0f requests; ",
+		text_say(text, "too little data: the canary has had %.0f of %.0f requests; ",
 		    verdict->stage[ARM_CANARY].n, verdict->min_requests);
 		break;
 	case REASON_UNPROVEN:
-		say(text, "not yet shown that the canary fails less than ");
+		text_say(text, "not yet shown that the canary fails less than ");
 		say_share(text, verdict->p_max);
-		say(text, " (evidence %.2f of %.2f); ", verdict->promotion_ln_e, log(20));
+		text_say(text, " (evidence %.2f of %.2f); ", verdict->promotion_ln_e, log(20));
 		break;
 	case REASON_PROVEN:
-		say(text, "the stage has lasted %.0f s without a reason to stop; ",
+		text_say(text, "the stage has lasted %.0f s without a reason to stop; ",
 		    verdict->stage_age_s);
 		break;
 	default: break;
 	}
 	say_arms(text, verdict);
 	if (verdict->ln_e >= -log(verdict->alpha) / 2)
-		say(text, "; the difference is real but too small to matter");
+		text_say(text, "; the difference is real but too small to matter");
 }
 
 void verdict_reason_text(const struct verdict *verdict, char *data, size_t size)

@@ -1,5 +1,7 @@
 #include "router/rules.h"
 
+#include "base/cache_line.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -9,7 +11,6 @@
 enum {
 	NO_ROUTE = UINT32_MAX,
 	HOST_MAX = 255,
-	CACHE_LINE_BYTES = 64,
 	ENTRY_TEXT_MAX = 24, /* bytes of a text that lie in its entry */
 };
 
