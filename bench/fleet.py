@@ -1,9 +1,10 @@
-"""The processes of one part of the benchmark: two origins, and the proxies in front of
-them. A proxy is one process, or one worker, on core 0; all else is on core 1."""
+"""The processes of one part of the benchmark: the proxies, and both their ends, which are
+one more. A proxy is one process, or one worker, on core 0; all else is on core 1."""
 import json
 import os
 import re
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -12,25 +13,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from proxies import PROXIES  # noqa: E402 (the path comes first)
+from programs import build  # noqa: E402 (the path comes first)
+from proxies import PROXIES  # noqa: E402
 from support.servers import free_port  # noqa: E402
 
 PROXY_CORE, LOAD_CORE = 0, 1
 START_S, STOP_S = 60, 20
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-C_FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
+RUN_S = 240
 
 
 class Process:
-    """Something that listens on a port of 127.0.0.1, on one core."""
+    """Something that listens on a port of 127.0.0.1, on one core; talks: by its input and
+    output, which goes to a file otherwise."""
 
-    def __init__(self, folder, port, command, core):
+    def __init__(self, folder, port, command, core, talks=False):
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self.output = port, folder / "output.log"
         with open(self.output, "wb") as log:
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(core), *map(str, command)], cwd=ROOT,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                ["taskset", "-c", str(core), *map(str, command)], cwd=ROOT, stderr=log,
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else log)
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -56,9 +60,35 @@ class Process:
                 self.process.wait()
 
 
+class Ends:
+    """The origins behind the proxies, and the load before them (ends.c)."""
+
+    def __init__(self, program, folder, setup):
+        self.ports = [free_port() for _ in ("legacy", "canary")]
+        origins = [word for port, arm in zip(self.ports, ("legacy", "canary"))
+                   for word in (port, arm, setup.body_bytes, len(setup.addresses()))]
+        self.process = Process(folder / "ends", self.ports[-1], [program, *origins],
+                               LOAD_CORE, talks=True)
+
+    def run(self, name, port, *arguments):
+        """A run of the load to its end; what it printed."""
+        words = " ".join(map(str, ("--port", port, *arguments)))
+        pipes = self.process.process
+        pipes.stdin.write(words.encode() + b"\n")
+        pipes.stdin.flush()
+        told = select.select([pipes.stdout], [], [], RUN_S)[0] and pipes.stdout.readline()
+        if not told:
+            sys.exit(f"bench: {name}: {self.process.text().strip() or 'no end'} ({words})")
+        return json.loads(told)
+
+
 class Proxy:
-    def __init__(self, name, process):
-        self.name, self.process, self.port = name, process, process.port
+    def __init__(self, name, process, ends):
+        self.name, self.process, self.port, self.ends = name, process, process.port, ends
+
+    def load(self, *arguments):
+        """Both ends at work on it; what the load saw."""
+        return self.ends.run(self.name, self.port, *arguments)
 
     def pids(self):
         """The process, and nginx's worker."""
@@ -99,9 +129,7 @@ class Workshop:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         os.sched_setaffinity(0, {LOAD_CORE})
-        for tool, sources in {"origin": ["origin.c"], "load": ["load.c", "latency.c"]}.items():
-            subprocess.run(["cc", *C_FLAGS, "-o", str(self.folder / tool),
-                            *(str(ROOT / "bench" / s) for s in sources)], check=True, timeout=60)
+        self.ends = build("ends", self.folder)
 
     def version(self, name):
         done = subprocess.run([w.replace("@WEIR@", self.weir) for w in PROXIES[name][2]],
@@ -117,31 +145,18 @@ class Workshop:
         self.fleets += 1
         return Fleet(self, self.folder / str(self.fleets), names, setup)
 
-    def load(self, proxy, *arguments):
-        """A run of the load generator to its end; what it printed."""
-        words = [str(self.folder / "load"), "--port", str(proxy.port), *map(str, arguments)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=240,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            sys.exit(f"bench: {proxy.name}: {done.stderr.strip()} ({' '.join(words[1:])})")
-        return json.loads(done.stdout)
-
 
 class Fleet:
-    """Two origins and the proxies in front of them, as a context: they end with it."""
+    """The proxies and both their ends, as a context: they end with it."""
 
     def __init__(self, workshop, folder, names, setup):
         self.workshop, self.folder, self.names, self.setup = workshop, folder, names, setup
-        self.processes, self.ports, self.proxies = [], [], []
+        self.processes, self.ends, self.proxies = [], None, []
 
     def __enter__(self):
         try:
-            for arm in ("legacy", "canary"):
-                port = free_port()
-                command = [self.workshop.folder / "origin", port, arm, self.setup.body_bytes,
-                           len(self.setup.addresses())]
-                self.processes.append(Process(self.folder / arm, port, command, LOAD_CORE))
-                self.ports.append(port)
+            self.ends = Ends(self.workshop.ends, self.folder, self.setup)
+            self.processes.append(self.ends.process)
             self.proxies = [self.start(name) for name in self.names]
         except BaseException:
             self.stop()
@@ -156,13 +171,13 @@ class Fleet:
         folder, port = self.folder / f"{name}{len(self.processes)}", free_port()
         folder.mkdir(parents=True)
         make, command, _ = PROXIES[name]
-        config = make(self.setup, self.ports, folder, alone)
+        config = make(self.setup, self.ends.ports, folder, alone)
         (folder / "config").write_text(config.replace("@PORT@", str(port))
                                        .replace("@DIR@", str(folder)))
         words = [w.replace("@FILE@", str(folder / "config"))
                  .replace("@WEIR@", weir or self.workshop.weir) for w in command]
         self.processes.append(Process(folder, port, [*under, *words], PROXY_CORE))
-        return Proxy(name, self.processes[-1])
+        return Proxy(name, self.processes[-1], self.ends)
 
     def stop(self):
         for process in reversed(self.processes):

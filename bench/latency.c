@@ -1,4 +1,6 @@
-#include "latency.h"
+#include "bench/latency.h"
+
+#include <string.h>
 
 enum {
 	STEP_BITS = 7,
@@ -25,6 +27,12 @@ static double middle_ns(unsigned bucket)
 	uint64_t low = (uint64_t)(bucket - shift * STEPS) << shift;
 
 	return (double)low + (double)((uint64_t)1 << shift) / 2;
+}
+
+void latency_reset(void)
+{
+	memset(counts, 0, sizeof(counts));
+	total = most_ns = 0;
 }
 
 void latency_record(uint64_t ns)

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+void latency_reset(void);
+
 void latency_record(uint64_t ns);
 
 /* The time within which that share of the requests was answered; 0 without any. */

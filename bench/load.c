@@ -1,64 +1,32 @@
-/*
- * A load generator that costs little: one thread, keep-alive connections, each
- * request for the next of many users.
- *
- *     load --port N [--connections N] [--seconds S] [--requests N] [--rate N] ...
- *
- * Without --rate every connection asks again as soon as it was answered. With it,
- * request k is due at start + k / rate whatever became of the ones before, and its
- * latency counts from then, so that a slow server cannot make the load wait for it
- * (no coordinated omission). Prints one line of JSON; anything but a complete 200
- * ends the run with status 1.
- */
+#include "bench/load.h"
+
+#include "bench/latency.h"
+#include "bench/loop.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
+#include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "latency.h"
-
 enum {
-	EVENTS = 256,
 	HELD_BYTES = 4096, /* of a response head that came in pieces */
 	INPUT_BYTES = 65536,
 	REQUEST_BYTES = 512,
-	MAX_CONNECTIONS = 60000,
-	MAX_USERS = 1000000, /* six digits */
-	MAX_NAMES = 100000,  /* five digits */
-	DRAIN_S = 20,        /* for the answers to what was sent */
+	DRAIN_S = 20, /* for the answers to what was sent */
+	IDLE_S = 60,  /* for all connections of an idle run */
+	/* Requests sent in one turn of the loop: the origins get theirs in between. */
+	ASKS_AT_ONCE = 64,
 };
 
 static const uint64_t second_ns = 1000000000;
 
-enum idle {
-	IDLE_NONE,
-	IDLE_PACED,
-	IDLE_BURST
-};
-
-static struct options {
-	uint16_t port;
-	unsigned connections;
-	double seconds;
-	uint64_t requests; /* at most; 0: as many as the time allows */
-	unsigned rate;     /* per second; 0: at once */
-	unsigned users;
-	unsigned hosts, paths; /* how many the requests go round */
-	bool close;            /* a connection for each request */
-	bool arms;             /* note which arm answers each user */
-	enum idle idle;        /* one request on each connection, then wait */
-} options = { .connections = 64, .seconds = 1, .users = 100000, .hosts = 1, .paths = 1 };
-
 struct conn {
+	struct watched watched;
 	int fd;
 	bool head_done, closing; /* closing: answered, the end of the stream is due */
 	uint32_t user;
@@ -68,30 +36,17 @@ struct conn {
 	char *held;
 };
 
+static struct load_options options;
 static struct conn *conns;
 static struct conn **free_ring; /* connections without a request, oldest first */
 static unsigned free_first, free_count;
+static bool at_rest; /* an idle run is over, and its connections are open */
 static uint64_t started, finished, target, end_ns, start_ns;
 static unsigned outstanding;
-static int epoll;
 static char request[REQUEST_BYTES];
 static size_t request_len;
 static char *user_digits, *host_digits, *path_digits;
 static uint8_t *arm_of; /* by user: 0, 'l' or 'c', or 'b' for both */
-
-static void die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, errno != 0 ? strerror(errno) : "refused");
-	exit(EXIT_FAILURE);
-}
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
-}
 
 /* The numbers have a fixed width, so that all requests are equally long. */
 static void request_make(void)
@@ -115,17 +70,18 @@ static void put_digits(char *to, int width, unsigned value)
 	}
 }
 
+static void on_conn(struct watched *watched, uint32_t events);
+
 static void conn_open(struct conn *conn)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(options.port) };
-	struct epoll_event in = { EPOLLIN, { .ptr = conn } };
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (conn->fd < 0 ||
-	    connect(conn->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &in) < 0)
+	if (conn->fd < 0 || connect(conn->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die("connect");
+	conn->watched.ready = on_conn;
+	loop_watch(&conn->watched, conn->fd, false);
 }
 
 /* Answered to the end: a reset spares both sides the minute of TIME_WAIT. */
@@ -164,9 +120,9 @@ static void conn_ask(struct conn *conn, uint64_t due_ns)
 		die("send");
 }
 
-static bool may_start(uint64_t now_ns)
+static bool may_start(void)
 {
-	return started < target && now_ns < end_ns;
+	return started < target && loop_now_ns() < end_ns;
 }
 
 static uint64_t next_due_ns(void)
@@ -174,9 +130,13 @@ static uint64_t next_due_ns(void)
 	return options.rate == 0 ? 0 : start_ns + started * second_ns / options.rate;
 }
 
-static void ask_what_is_due(uint64_t now_ns)
+static void ask_what_is_due(void)
 {
-	while (free_count > 0 && may_start(now_ns) && next_due_ns() <= now_ns) {
+	uint64_t now_ns = loop_now_ns();
+
+	for (int i = 0;
+	     i < ASKS_AT_ONCE && free_count > 0 && may_start() && next_due_ns() <= now_ns;
+	     i++) {
 		struct conn *conn = free_ring[free_first];
 
 		free_first = free_first + 1 == options.connections ? 0 : free_first + 1;
@@ -250,101 +210,155 @@ static size_t take_head_in_pieces(struct conn *conn, const char *bytes, size_t l
 	return head_len == 0 ? len : head_len - before;
 }
 
-static void answered(struct conn *conn, uint64_t now_ns)
+static void answered(struct conn *conn)
 {
+	uint64_t now_ns = loop_now_ns();
+
 	latency_record(now_ns > conn->due_ns ? now_ns - conn->due_ns : 0);
 	finished++;
 	outstanding--;
 	conn_free(conn);
 }
 
-static ssize_t receive(struct conn *conn, char *input)
+/* Of a long body only the count is needed: the kernel drops it uncopied. */
+static ssize_t receive(struct conn *conn, char *input, size_t *asked)
 {
-	/* Of a long body only the count is needed: the kernel drops it uncopied. */
 	bool drop = conn->head_done && conn->body_left > INPUT_BYTES;
-	ssize_t n = drop ? recv(conn->fd, NULL, conn->body_left, MSG_DONTWAIT | MSG_TRUNC)
-			 : recv(conn->fd, input, INPUT_BYTES, MSG_DONTWAIT);
+	ssize_t n;
 
+	*asked = drop ? conn->body_left : INPUT_BYTES;
+	n = recv(conn->fd, input, *asked, MSG_DONTWAIT | (drop ? MSG_TRUNC : 0));
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		die("recv");
 	return n;
 }
 
-static void conn_readable(struct conn *conn, uint64_t now_ns)
+static void take(struct conn *conn, const char *input, size_t n)
 {
-	static char input[INPUT_BYTES];
-	ssize_t n = receive(conn, input);
 	size_t at = 0;
 
-	if (n < 0)
+	errno = 0;
+	if (!conn->head_done) {
+		if (conn->held_bytes == 0)
+			at = take_head(conn, input, n);
+		if (!conn->head_done)
+			at = take_head_in_pieces(conn, input, n);
+	}
+	if (!conn->head_done)
 		return;
+	if (conn->closing || n - at > conn->body_left)
+		die("bytes after the end of a response");
+	conn->body_left -= n - at;
+}
+
+/* Reads as long as there may be more; false once all is answered. */
+static bool conn_read(struct conn *conn)
+{
+	static char input[INPUT_BYTES];
+	size_t asked;
+	ssize_t n = receive(conn, input, &asked);
+
+	if (n < 0)
+		return false;
 	if (n == 0 && conn->closing) {
 		conn_close(conn);
-		answered(conn, now_ns);
-		return;
+		answered(conn);
+		return false;
 	}
 	errno = 0;
 	if (n == 0)
 		die("closed before the end of a response");
-	if (!conn->head_done) {
-		if (conn->held_bytes == 0)
-			at = take_head(conn, input, (size_t)n);
-		if (!conn->head_done)
-			at = take_head_in_pieces(conn, input, (size_t)n);
-	}
-	if (conn->head_done) {
-		if (conn->closing || (size_t)n - at > conn->body_left)
-			die("bytes after the end of a response");
-		conn->body_left -= (size_t)n - at;
-		if (conn->body_left == 0 && options.close)
-			conn->closing = true;
-		else if (conn->body_left == 0)
-			answered(conn, now_ns);
-	}
+	take(conn, input, (size_t)n);
+	if (!conn->head_done || conn->body_left > 0)
+		return (size_t)n == asked;
+	if (!options.close)
+		answered(conn);
+	conn->closing = options.close;
+	return options.close;
 }
 
-/* What epoll waits at most: until the next request is due and can be sent. */
-static struct timespec wait_time(uint64_t now_ns)
+static void on_conn(struct watched *watched, uint32_t events)
 {
-	uint64_t wait_ns = second_ns / 10;
+	struct conn *conn = (struct conn *)watched;
+
+	(void)events;
+	if (at_rest) {
+		/* Nothing is expected but its end. */
+		close(conn->fd);
+		conn->fd = -1;
+		return;
+	}
+	while (conn_read(conn))
+		continue;
+	if (options.rate == 0)
+		ask_what_is_due();
+}
+
+/*
+ * A paced load does not sleep. Clients and servers are other machines: to wake one is
+ * nothing that a proxy pays for, and a load's own waking up is no latency of a proxy's.
+ */
+static uint64_t wait_ns(void)
+{
+	uint64_t now_ns = loop_now_ns();
+	uint64_t most_ns = second_ns / 10;
 	uint64_t due_ns = next_due_ns();
 
-	if (free_count > 0 && may_start(now_ns) && due_ns < now_ns + wait_ns)
-		wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
-	return (struct timespec) { .tv_nsec = (long)wait_ns };
+	if (free_count == 0 || !may_start())
+		return most_ns;
+	if (!options.sleeps || due_ns <= now_ns)
+		return 0;
+	return due_ns < now_ns + most_ns ? due_ns - now_ns : most_ns;
 }
 
 /* Until nothing more may start and all is answered. */
 static void run(void)
 {
-	struct epoll_event events[EVENTS];
-	uint64_t now_ns = clock_ns();
-
 	for (;;) {
-		struct timespec wait;
-		int n;
-
-		ask_what_is_due(now_ns);
-		if (outstanding == 0 && !may_start(now_ns))
+		ask_what_is_due();
+		if (outstanding == 0 && !may_start())
 			return;
-		if (now_ns > end_ns + DRAIN_S * second_ns)
+		errno = 0;
+		if (loop_now_ns() > end_ns + DRAIN_S * second_ns)
 			die("requests are still not answered");
-		wait = wait_time(now_ns);
-		n = epoll_pwait2(epoll, events, EVENTS, &wait, NULL);
-		now_ns = clock_ns();
-		for (int i = 0; i < n; i++) {
-			conn_readable(events[i].data.ptr, now_ns);
-			if (options.rate == 0)
-				ask_what_is_due(now_ns);
-		}
+		loop_turn(wait_ns());
 	}
+}
+
+static void drop_connections(void)
+{
+	for (unsigned i = 0; conns != NULL && i < options.connections; i++) {
+		if (conns[i].fd > 0 && !options.close)
+			close(conns[i].fd);
+		free(conns[i].held);
+	}
+	free(conns);
+	free(free_ring);
+	conns = NULL;
+	free_ring = NULL;
+	at_rest = false;
+}
+
+static void begin(const struct load_options *next)
+{
+	drop_connections();
+	free(arm_of);
+	options = *next;
+	conns = calloc(options.connections, sizeof(*conns));
+	free_ring = calloc(options.connections, sizeof(struct conn *));
+	arm_of = calloc(options.users, 1);
+	if (conns == NULL || free_ring == NULL || arm_of == NULL)
+		die("start");
+	free_first = free_count = 0;
+	started = finished = 0;
+	latency_reset();
+	request_make();
+	loop_turn(0); /* what time is it? */
 }
 
 static void run_idle(void)
 {
-	char byte;
-
-	end_ns = clock_ns() + 60 * second_ns;
+	end_ns = loop_now_ns() + IDLE_S * second_ns;
 	for (unsigned i = 0; i < options.connections; i++) {
 		conn_open(&conns[i]);
 		conn_free(&conns[i]);
@@ -360,13 +374,10 @@ static void run_idle(void)
 		target = options.connections;
 		run();
 	}
-	printf("{\"idle\": %u}\n", options.connections);
-	fflush(stdout);
-	while (read(STDIN_FILENO, &byte, 1) > 0)
-		;
+	at_rest = true;
 }
 
-static void run_load(void)
+static void run_timed(void)
 {
 	for (unsigned i = 0; i < options.connections; i++) {
 		if (!options.close)
@@ -374,101 +385,35 @@ static void run_load(void)
 		conn_free(&conns[i]);
 	}
 	target = options.requests != 0 ? options.requests : UINT64_MAX;
-	start_ns = clock_ns();
+	loop_turn(0);
+	start_ns = loop_now_ns();
 	end_ns = start_ns + (uint64_t)(options.seconds * (double)second_ns);
 	run();
 }
 
-static void print_result(void)
+static void count_users(struct load_result *result)
 {
-	double seconds = (double)(clock_ns() - start_ns) / (double)second_ns;
-	unsigned seen = 0, canary = 0, both = 0;
-
 	for (unsigned user = 0; options.arms && user < options.users; user++) {
-		seen += arm_of[user] != 0;
-		canary += arm_of[user] == 'c';
-		both += arm_of[user] == 'b';
-	}
-	printf("{\"requests\": %llu, \"seconds\": %.4f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
-	       "\"p999_us\": %.1f, \"most_us\": %.1f, \"users\": %u, \"canary\": %u, \"both\": "
-	       "%u}\n",
-	    (unsigned long long)finished, seconds, latency_at(0.50), latency_at(0.99),
-	    latency_at(0.999), latency_most(), seen, canary, both);
-}
-
-static unsigned long number(const char *text, unsigned long least, unsigned long most)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end != '\0' || value < least || value > most) {
-		fprintf(
-		    stderr, "load: %s is not a number from %lu to %lu\n", text, least, most);
-		exit(2);
-	}
-	return value;
-}
-
-static void parse(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "port", 1, NULL, 'p' },
-		{ "connections", 1, NULL, 'c' },
-		{ "seconds", 1, NULL, 's' },
-		{ "requests", 1, NULL, 'n' },
-		{ "rate", 1, NULL, 'r' },
-		{ "users", 1, NULL, 'u' },
-		{ "hosts", 1, NULL, 'h' },
-		{ "paths", 1, NULL, 'a' },
-		{ "close", 0, NULL, 'x' },
-		{ "arms", 0, NULL, 'm' },
-		{ "idle", 1, NULL, 'i' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int letter;
-
-	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (letter) {
-		case 'p': options.port = (uint16_t)number(optarg, 1, 65535); break;
-		case 'c':
-			options.connections = (unsigned)number(optarg, 1, MAX_CONNECTIONS);
-			break;
-		case 's': options.seconds = strtod(optarg, NULL); break;
-		case 'n': options.requests = number(optarg, 1, 1000000000); break;
-		case 'r': options.rate = (unsigned)number(optarg, 1, 1000000); break;
-		case 'u': options.users = (unsigned)number(optarg, 1, MAX_USERS); break;
-		case 'h': options.hosts = (unsigned)number(optarg, 1, MAX_NAMES); break;
-		case 'a': options.paths = (unsigned)number(optarg, 1, MAX_NAMES); break;
-		case 'x': options.close = true; break;
-		case 'm': options.arms = true; break;
-		case 'i':
-			options.idle = strcmp(optarg, "burst") == 0 ? IDLE_BURST : IDLE_PACED;
-			break;
-		default: exit(2);
-		}
-	}
-	if (options.port == 0 || !(options.seconds > 0 && options.seconds <= 600)) {
-		fprintf(stderr, "load: --port, and 0 to 600 --seconds, are needed\n");
-		exit(2);
+		result->users += arm_of[user] != 0;
+		result->canary += arm_of[user] == 'c';
+		result->both += arm_of[user] == 'b';
 	}
 }
 
-int main(int argc, char **argv)
+struct load_result load_run(const struct load_options *next)
 {
-	parse(argc, argv);
-	prctl(PR_SET_TIMERSLACK, 1UL); /* the default, 50 us, would add to latencies */
-	request_make();
-	conns = calloc(options.connections, sizeof(*conns));
-	free_ring = calloc(options.connections, sizeof(struct conn *));
-	arm_of = calloc(options.users, 1);
-	epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (conns == NULL || free_ring == NULL || arm_of == NULL || epoll < 0)
-		die("start");
+	struct load_result result = { 0 };
+
+	begin(next);
 	if (options.idle != IDLE_NONE) {
 		run_idle();
-		return 0;
+		result.requests = finished;
+		return result;
 	}
-	run_load();
-	print_result();
-	return 0;
+	run_timed();
+	result.requests = finished;
+	result.seconds = (double)(loop_now_ns() - start_ns) / (double)second_ns;
+	count_users(&result);
+	drop_connections();
+	return result;
 }

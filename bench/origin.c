@@ -1,18 +1,11 @@
-/*
- * An upstream that costs as little as an upstream can, so that the proxy is what
- * a benchmark measures: it answers each request head with the same bytes.
- *
- *     origin PORT NAME [BODY_BYTES [ADDRESSES]]
- *
- * It listens on 127.0.0.1, or on as many addresses from there on. One thread;
- * requests without bodies. Ends with SIGTERM.
- */
+#include "bench/origin.h"
+
+#include "bench/loop.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,159 +14,152 @@
 #include <unistd.h>
 
 enum {
-	EVENTS = 256,
-	FDS = 65536,
-	INPUT = 65536,
-	MAX_ADDRESSES = 200
+	INPUT_BYTES = 65536,
+	BACKLOG = 4096,
 };
 
-static char *answer;
-static size_t answer_len;
-static uint8_t seen[FDS]; /* how much of "\r\n\r\n" each connection ended with */
-static size_t owed[FDS];  /* bytes of answers not written yet */
-static bool listens[FDS];
+struct answer {
+	char *bytes;
+	size_t len;
+};
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(EXIT_FAILURE);
-}
+struct listener {
+	struct watched watched;
+	int fd;
+	const struct answer *answer;
+};
 
-static int listen_on(uint32_t host, uint16_t port)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	int on = 1;
+struct conn {
+	struct watched watched;
+	int fd;
+	uint8_t seen; /* how much of "\r\n\r\n" the bytes so far ended with */
+	size_t owed;  /* bytes of answers not written yet */
+	const struct answer *answer;
+};
 
-	address.sin_addr.s_addr = htonl(host);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, 4096) < 0)
-		die("listen");
-	return fd;
-}
-
-static unsigned heads_in(const char *bytes, ssize_t n, uint8_t *state)
+static unsigned heads_in(const char *bytes, size_t n, uint8_t *seen)
 {
 	static const char end[] = "\r\n\r\n";
 	unsigned heads = 0;
 
-	for (ssize_t i = 0; i < n; i++) {
-		*state = bytes[i] == end[*state] ? (uint8_t)(*state + 1) : bytes[i] == '\r';
-		if (*state == 4) {
+	/* A whole head in one piece, by far the most common. */
+	if (*seen == 0 && n >= 4 && memmem(bytes, n, end, 4) == bytes + n - 4)
+		return 1;
+	for (size_t i = 0; i < n; i++) {
+		*seen = bytes[i] == end[*seen] ? (uint8_t)(*seen + 1) : bytes[i] == '\r';
+		if (*seen == 4) {
 			heads++;
-			*state = 0;
+			*seen = 0;
 		}
 	}
 	return heads;
 }
 
-static bool write_owed(int epoll, int fd)
+static bool write_owed(struct conn *conn)
 {
-	while (owed[fd] > 0) {
-		size_t part = owed[fd] % answer_len;
-		size_t from = part == 0 ? 0 : answer_len - part;
-		ssize_t n = send(fd, answer + from, answer_len - from, MSG_NOSIGNAL);
+	const struct answer *answer = conn->answer;
 
-		if (n < 0 && errno == EAGAIN) {
-			struct epoll_event both = { EPOLLIN | EPOLLOUT, { .fd = fd } };
+	while (conn->owed > 0) {
+		size_t part = conn->owed % answer->len;
+		size_t from = part == 0 ? 0 : answer->len - part;
+		ssize_t n =
+		    send(conn->fd, answer->bytes + from, answer->len - from, MSG_NOSIGNAL);
 
-			epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &both);
-			return true;
-		}
 		if (n < 0)
-			return false;
-		owed[fd] -= (size_t)n;
+			return errno == EAGAIN;
+		conn->owed -= (size_t)n;
 	}
 	return true;
 }
 
-static bool serve(int epoll, int fd, uint32_t events)
+static bool serve(struct conn *conn, bool closed)
 {
-	static char input[INPUT];
+	static char input[INPUT_BYTES];
 	ssize_t n;
 
-	if (events & EPOLLOUT) {
-		struct epoll_event in = { EPOLLIN, { .fd = fd } };
-
-		epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &in);
-		return write_owed(epoll, fd);
-	}
-	n = read(fd, input, sizeof(input));
-	if (n <= 0)
-		return n < 0 && errno == EAGAIN;
-	owed[fd] += heads_in(input, n, &seen[fd]) * answer_len;
-	return write_owed(epoll, fd);
+	do {
+		n = recv(conn->fd, input, sizeof(input), 0);
+		if (n <= 0)
+			return n < 0 && errno == EAGAIN;
+		conn->owed += heads_in(input, (size_t)n, &conn->seen) * conn->answer->len;
+	} while (closed || n == sizeof(input));
+	return true;
 }
 
-static void accept_all(int epoll, int listener)
+static void on_conn(struct watched *watched, uint32_t events)
 {
+	struct conn *conn = (struct conn *)watched;
+
+	bool may_read = (events & ~(uint32_t)EPOLLOUT) != 0;
+
+	if ((!may_read || serve(conn, events & EPOLLRDHUP)) && write_owed(conn))
+		return;
+	close(conn->fd);
+	free(conn);
+}
+
+static void on_listener(struct watched *watched, uint32_t events)
+{
+	const struct listener *listener = (struct listener *)watched;
 	int fd;
 
-	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-		struct epoll_event in = { EPOLLIN, { .fd = fd } };
+	(void)events;
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		struct conn *conn = calloc(1, sizeof(*conn));
 
-		if (fd >= FDS) {
-			close(fd);
-			continue;
-		}
-		seen[fd] = 0;
-		owed[fd] = 0;
-		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &in);
+		if (conn == NULL)
+			die("an origin's connection");
+		conn->watched.ready = on_conn;
+		conn->fd = fd;
+		conn->answer = listener->answer;
+		loop_watch(&conn->watched, fd, true);
 	}
+	if (errno != EAGAIN && errno != ECONNABORTED)
+		die("an origin's accept");
 }
 
-static void make_answer(const char *name, size_t body_bytes)
+static void listen_on(uint32_t host, uint16_t port, const struct answer *answer)
 {
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int on = 1;
+
+	if (listener == NULL)
+		die("an origin");
+	address.sin_addr.s_addr = htonl(host);
+	listener->watched.ready = on_listener;
+	listener->answer = answer;
+	listener->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (listener->fd < 0 ||
+	    bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener->fd, BACKLOG) < 0)
+		die("an origin's port");
+	loop_watch(&listener->watched, listener->fd, false);
+}
+
+static struct answer *answer_new(const char *name, size_t body_bytes)
+{
+	struct answer *answer = calloc(1, sizeof(*answer));
 	size_t room = body_bytes + 256;
 	int head;
 
-	answer = malloc(room);
-	if (answer == NULL)
-		die("malloc");
-	head = snprintf(answer, room,
+	if (answer == NULL || (answer->bytes = malloc(room)) == NULL)
+		die("an origin's answer");
+	head = snprintf(answer->bytes, room,
 	    "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\n"
-	    "Content-Type: text/plain\r\nX-Arm: %s\r\nContent-Length: %zu\r\n\r\n",
+	    "Content-Type: text/plain\r\nX-Arm: %.32s\r\nContent-Length: %zu\r\n\r\n",
 	    name, body_bytes);
-	memset(answer + head, 'x', body_bytes);
-	answer_len = (size_t)head + body_bytes;
+	memset(answer->bytes + head, 'x', body_bytes);
+	answer->len = (size_t)head + body_bytes;
+	return answer;
 }
 
-static void listen_on_all(int epoll, unsigned addresses, uint16_t port)
+void origin_listen(uint16_t port, const char *name, size_t body_bytes, unsigned addresses)
 {
-	for (unsigned i = 0; i < addresses; i++) {
-		int fd = listen_on(INADDR_LOOPBACK + i, port);
-		struct epoll_event in = { EPOLLIN, { .fd = fd } };
+	const struct answer *answer = answer_new(name, body_bytes);
 
-		listens[fd] = true;
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &in) < 0)
-			die("epoll");
-	}
-}
-
-int main(int argc, char **argv)
-{
-	struct epoll_event events[EVENTS];
-	unsigned long addresses = argc > 4 ? strtoul(argv[4], NULL, 10) : 1;
-	int epoll = epoll_create1(0);
-
-	if (argc < 3 || argc > 5 || addresses < 1 || addresses > MAX_ADDRESSES || epoll < 0) {
-		fprintf(stderr, "usage: origin PORT NAME [BODY_BYTES [ADDRESSES]]\n");
-		return 2;
-	}
-	make_answer(argv[2], argc > 3 ? strtoul(argv[3], NULL, 10) : 32);
-	listen_on_all(epoll, (unsigned)addresses, (uint16_t)atoi(argv[1]));
-	for (;;) {
-		int n = epoll_wait(epoll, events, EVENTS, -1);
-
-		for (int i = 0; i < n; i++) {
-			int fd = events[i].data.fd;
-
-			if (listens[fd])
-				accept_all(epoll, fd);
-			else if (!serve(epoll, fd, events[i].events))
-				close(fd);
-		}
-	}
+	for (unsigned i = 0; i < addresses; i++)
+		listen_on(INADDR_LOOPBACK + i, port, answer);
 }

@@ -36,9 +36,9 @@ class Run:
     def cost(self, proxy, *load):
         """What the load printed, with the CPU seconds that it cost the proxy."""
         seconds = self.options.seconds
-        self.workshop.load(proxy, *load, "--seconds", min(0.3, seconds))  # pools are warm
+        proxy.load(*load, "--seconds", min(0.3, seconds))  # pools are warm
         before = proxy.cpu()
-        result = self.workshop.load(proxy, *load, "--seconds", seconds)
+        result = proxy.load(*load, "--seconds", seconds)
         exact, user, system = (b - a for a, b in zip(before, proxy.cpu()))
         user_share = user / (user + system) if user + system else 0.0
         return {**result, "cpu_s": exact, "user_s": exact * user_share,
@@ -74,8 +74,8 @@ def connections(run):
 def rate(run):
     with run.workshop.fleet(run.names, Setup()) as fleet:
         def measure(proxy):
-            found = run.cost(proxy, "--connections", run.options.connections,
-                             "--rate", run.options.rate)
+            found = run.cost(proxy, "--connections", run.options.connections, "--rate",
+                             run.options.rate, *(["--sleeps"] if run.options.sleeps else []))
             for kind in ("us", "busy", "p50_us", "p99_us", "p999_us"):
                 run.note(f"rate_{kind}", proxy.name, found[kind])
             return f"{found['us']:.2f} us, p99 {found['p99_us']:.0f} us"
@@ -105,8 +105,8 @@ def growth(run, key, names, variants, load):
             proxies = [stack.enter_context(run.workshop.fleet([name], setup)).proxies[0]
                        for _, setup in variants]
             for (label, setup), proxy in zip(variants, proxies):
-                run.workshop.load(proxy, *load(setup), "--seconds", 30, "--requests",
-                                  GROWTH_WARM_QUICK if run.options.quick else GROWTH_WARM)
+                proxy.load(*load(setup), "--seconds", 30, "--requests",
+                           GROWTH_WARM_QUICK if run.options.quick else GROWTH_WARM)
                 run.note(f"{key}_{label}_mib", name, proxy.memory() / MIB)
             for turn in range(run.options.rounds):
                 costs = [run.cost(proxy, "--connections", run.options.connections,
@@ -157,20 +157,13 @@ def idle_bytes(run, name, count, way):
     setup = Setup(connections=run.workshop.connections(10000))
     with run.workshop.fleet([name], setup) as fleet:
         proxy = fleet.proxies[0]
-        run.workshop.load(proxy, "--connections", 64, "--requests", 2000, "--seconds", 5)
+        proxy.load("--connections", 64, "--requests", 2000, "--seconds", 5)
         rest = 0.2 if run.options.quick else 3
         time.sleep(rest)
         before = proxy.memory()
-        load = subprocess.Popen([run.workshop.folder / "load", "--port", str(proxy.port),
-                                 "--connections", str(count), "--idle", way],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            assert b"idle" in load.stdout.readline(), f"{name}: no {count} connections"
-            time.sleep(rest)
-            return (proxy.memory() - before) / count
-        finally:
-            load.stdin.close()
-            load.wait(timeout=20)
+        proxy.load("--connections", count, "--idle", way)  # they stay
+        time.sleep(rest)
+        return (proxy.memory() - before) / count
 
 
 def per_request(run, name, count):
@@ -188,7 +181,7 @@ def calls(run):
         def count(name, requests):
             proxy = proxies[name]
             load = ("--connections", run.options.connections, "--seconds", 60)
-            run.workshop.load(proxy, *load, "--requests", 3000)
+            proxy.load(*load, "--requests", 3000)
             found = traced(run, proxy, load, requests)
             kinds[name] = found
             return sum(found.values())
@@ -206,7 +199,7 @@ def traced(run, proxy, load, requests):
                               stderr=subprocess.PIPE)
     try:
         assert b"attached" in strace.stderr.readline(), "strace could not attach"
-        run.workshop.load(proxy, *load, "--requests", requests)
+        proxy.load(*load, "--requests", requests)
     finally:
         strace.send_signal(signal.SIGINT)
         strace.wait(timeout=20)
@@ -224,8 +217,8 @@ def instructions(run):
             folder.mkdir()
             proxy = fleet.start(name, ["valgrind", "--tool=callgrind", "--separate-threads=yes",
                                        f"--callgrind-out-file={folder}/out"], alone=True)
-            run.workshop.load(proxy, "--connections", run.options.connections,
-                              "--seconds", 120, "--requests", requests)
+            proxy.load("--connections", run.options.connections, "--seconds", 120,
+                       "--requests", requests)
             proxy.process.stop()
             return max(int(n) for file in folder.iterdir() for n in
                        re.findall(r"^(?:totals|summary): (\d+)", file.read_text(), re.M))
@@ -265,9 +258,8 @@ def split(run):
     users = 5000 if run.options.quick else 100000
     with run.workshop.fleet(run.names, Setup()) as fleet:
         for proxy in fleet.proxies:
-            found = run.workshop.load(proxy, "--connections", run.options.connections,
-                                      "--arms", "--users", users, "--requests", 2 * users,
-                                      "--seconds", 100)
+            found = proxy.load("--connections", run.options.connections, "--arms", "--users",
+                               users, "--requests", 2 * users, "--seconds", 100)
             share = found["canary"] / users
             error = (SPLIT_WEIGHT * (1 - SPLIT_WEIGHT) / users) ** 0.5
             run.note("split_share", proxy.name, share * 100)

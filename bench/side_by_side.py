@@ -1,7 +1,7 @@
 """weir, nginx and HAProxy side by side: the same upstream, load and 90/10 split.
 
-Each proxy is one process, or one worker, on core 0; the upstream and the load are on
-core 1. The cost is the CPU time of the proxy's process, the kernel's part too.
+Each proxy is one process, or one worker, on core 0; the upstream and the load are one
+more, on core 1. The cost is the CPU time of the proxy's process, the kernel's part too.
 bench/README.md says how to read the figures.
 """
 import argparse
@@ -28,6 +28,8 @@ def parse():
     parser.add_argument("--seconds", type=float, default=2, help="for each measurement")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rate", type=int, default=8000, help="requests per second, part rate")
+    parser.add_argument("--sleeps", action="store_true",
+                        help="part rate: clients and servers sleep between requests")
     parser.add_argument("--weir", default="build/release/weir", help="the weir to measure")
     parser.add_argument("--page", help="the page to write; default: build/bench.html")
     parser.add_argument("--quick", action="store_true",
@@ -55,6 +57,8 @@ def conditions(options):
     control = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
     text = (f"{options.rounds} rounds of {options.seconds:g} s, {options.connections} "
             f"connections, fixed rate {options.rate}/s, congestion control {control}.")
+    if options.sleeps:
+        text += " At the fixed rate clients and servers sleep between requests."
     if control == "bbr":
         text += " bbr paces and so inflates what bodies cost, for all alike."
     return text
