@@ -136,8 +136,27 @@ bool method_is_idempotent(enum method_id method)
 	return false;
 }
 
+bool message_add(
+    struct message *message, enum field_id id, struct slice name, struct slice value)
+{
+	if (message->n_fields == MESSAGE_MAX_FIELDS)
+		return false;
+	message->fields[message->n_fields++] =
+	    (struct field) { .name = name, .value = value, .id = id };
+	message->ids |= FIELD_BIT(id);
+	return true;
+}
+
+void message_clear(struct message *message)
+{
+	message->n_fields = 0;
+	message->ids = 0;
+}
+
 const struct field *message_find(const struct message *message, enum field_id id)
 {
+	if (!message_has(message, FIELD_BIT(id)))
+		return NULL;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		if (message->fields[i].id == id)
 			return &message->fields[i];

@@ -43,6 +43,9 @@ enum field_id {
 	FIELD_X_REQUEST_ID,
 	FIELD_IDS, /* how many */
 };
+_Static_assert(FIELD_IDS <= 32, "a set of them is a word");
+
+#define FIELD_BIT(id) (UINT32_C(1) << (id))
 
 enum method_id {
 	METHOD_OTHER,
@@ -89,9 +92,23 @@ struct message {
 	enum body_kind body;
 	uint64_t content_length; /* with BODY_LENGTH; on a bodiless response to HEAD too */
 	bool has_content_length;
+	uint32_t ids; /* FIELD_BIT() of each field there is, of dropped ones too */
 	uint32_t n_fields;
 	struct field fields[MESSAGE_MAX_FIELDS];
 };
+
+/* Whether a field of one of these ids (a set of FIELD_BIT()) is there; most never are. */
+static inline bool message_has(const struct message *message, uint32_t ids)
+{
+	return (message->ids & ids) != 0;
+}
+
+/* One field more; false where there is no room for it. */
+__attribute__((warn_unused_result)) bool message_add(
+    struct message *message, enum field_id id, struct slice name, struct slice value);
+
+/* Leaves the message without fields. */
+void message_clear(struct message *message);
 
 enum field_id field_identify(struct slice name);
 enum method_id method_identify(struct slice method);

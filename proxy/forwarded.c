@@ -2,24 +2,25 @@
 
 #include "proxy/h1_grammar.h"
 
-#define BIT(id) (1U << (id))
-_Static_assert(FIELD_IDS <= 32, "a set of fields is a word");
-
 enum {
-	ALL_FIELDS = BIT(FIELD_X_FORWARDED_FOR) | BIT(FIELD_X_FORWARDED_PROTO) |
-		     BIT(FIELD_X_FORWARDED_HOST) | BIT(FIELD_FORWARDED)
+	ALL_FIELDS = FIELD_BIT(FIELD_X_FORWARDED_FOR) | FIELD_BIT(FIELD_X_FORWARDED_PROTO) |
+		     FIELD_BIT(FIELD_X_FORWARDED_HOST) | FIELD_BIT(FIELD_FORWARDED)
 };
 
 static void drop_fields(struct message *message, uint32_t ids)
 {
+	if (!message_has(message, ids))
+		return;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
-		if ((ids & BIT(message->fields[i].id)) != 0)
+		if ((ids & FIELD_BIT(message->fields[i].id)) != 0)
 			message->fields[i].drop = true;
 	}
 }
 
 static bool has_field(const struct message *message, enum field_id id)
 {
+	if (!message_has(message, FIELD_BIT(id)))
+		return false;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		if (message->fields[i].id == id && !message->fields[i].drop)
 			return true;
@@ -30,13 +31,10 @@ static bool has_field(const struct message *message, enum field_id id)
 static bool append(struct message *message, enum field_id id, struct slice name,
     struct slice value, struct h1_fault *fault)
 {
-	if (message->n_fields == MESSAGE_MAX_FIELDS) {
-		*fault = (struct h1_fault) { 431, "too many fields, with the forwarding ones" };
-		return false;
-	}
-	message->fields[message->n_fields++] =
-	    (struct field) { .name = name, .value = value, .id = id };
-	return true;
+	if (message_add(message, id, name, value))
+		return true;
+	*fault = (struct h1_fault) { 431, "too many fields, with the forwarding ones" };
+	return false;
 }
 
 static char *put(char *at, struct slice s)
@@ -68,14 +66,15 @@ static bool join(const struct message *message, enum field_id id, struct slice l
 	size_t len = last.len;
 	char *at;
 
+	*list = last;
+	if (!message_has(message, FIELD_BIT(id)))
+		return true;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		if (is_in_list(&message->fields[i], id))
 			len += message->fields[i].value.len + 2;
 	}
-	if (len == last.len) {
-		*list = last;
+	if (len == last.len)
 		return true;
-	}
 	at = take(arena, len, fault);
 	if (at == NULL)
 		return false;
@@ -169,16 +168,18 @@ static bool make_forwarded(const struct forwarded_context *context, bool keep,
 /* Which of -Proto and -Host stay as a trusted peer sent them. */
 static uint32_t believed(const struct message *request)
 {
-	return (has_field(request, FIELD_X_FORWARDED_PROTO) ? BIT(FIELD_X_FORWARDED_PROTO)
+	return (has_field(request, FIELD_X_FORWARDED_PROTO) ? FIELD_BIT(FIELD_X_FORWARDED_PROTO)
 							    : 0) |
-	       (has_field(request, FIELD_X_FORWARDED_HOST) ? BIT(FIELD_X_FORWARDED_HOST) : 0);
+	       (has_field(request, FIELD_X_FORWARDED_HOST) ? FIELD_BIT(FIELD_X_FORWARDED_HOST)
+							   : 0);
 }
 
 static bool append_x(const struct forwarded_context *context, struct slice chain, uint32_t stay,
     struct message *request, struct h1_fault *fault)
 {
-	bool own_proto = (stay & BIT(FIELD_X_FORWARDED_PROTO)) == 0;
-	bool own_host = (stay & BIT(FIELD_X_FORWARDED_HOST)) == 0 && request->authority.len > 0;
+	bool own_proto = (stay & FIELD_BIT(FIELD_X_FORWARDED_PROTO)) == 0;
+	bool own_host =
+	    (stay & FIELD_BIT(FIELD_X_FORWARDED_HOST)) == 0 && request->authority.len > 0;
 
 	return append(request, FIELD_X_FORWARDED_FOR, SLICE("X-Forwarded-For"), chain, fault) &&
 	       (!own_proto || append(request, FIELD_X_FORWARDED_PROTO,

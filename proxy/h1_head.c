@@ -35,73 +35,65 @@ static struct slice take_token(struct cursor *c)
 	return (struct slice) { from, (size_t)(c->at - from) };
 }
 
+static bool is_ows(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* field-line = field-name ":" OWS field-value OWS CRLF, on one line (RFC 9112 5). */
 static bool read_field(struct cursor *c, struct field *field)
 {
-	const char *from, *end;
+	const char *name = c->at;
+	const char *colon = h1_skip_token(name, c->end);
+	const char *from, *end, *line_end;
 
-	field->name = take_token(c);
-	if (field->name.len == 0 || !skip(c, ':'))
+	if (colon == name || colon == c->end || *colon != ':')
 		return false;
-	while (c->at < c->end && (*c->at == ' ' || *c->at == '\t'))
-		c->at++;
-	from = c->at;
-	c->at = end = h1_skip_field_text(c->at, c->end);
-	while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
+	from = colon + 1;
+	while (from < c->end && is_ows(*from))
+		from++;
+	end = line_end = h1_skip_field_text(from, c->end);
+	if (c->end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n')
+		return false;
+	c->at = line_end + 2;
+	while (end > from && is_ows(end[-1]))
 		end--;
+	field->name = (struct slice) { name, (size_t)(colon - name) };
 	field->value = (struct slice) { from, (size_t)(end - from) };
 	field->id = field_identify(field->name);
 	field->drop = false;
-	return skip_crlf(c);
+	return true;
 }
 
+/* Which of them came more than once is noted besides: FIELD_BIT() of each. */
 static bool read_fields(struct cursor *c, const struct h1_limits *limits,
-    struct message *message, struct h1_fault *fault)
+    struct message *message, uint32_t *repeated, struct h1_fault *fault)
 {
 	uint32_t n = 0;
+	uint32_t ids = 0;
 
+	*repeated = 0;
 	while (!(c->at < c->end && *c->at == '\r')) {
+		uint32_t bit;
+
 		if (n == limits->max_fields || n == MESSAGE_MAX_FIELDS)
 			return refuse(fault, 431, "too many header fields");
 		if (!read_field(c, &message->fields[n]))
 			return refuse(fault, 400, "malformed header field");
-		n++;
+		bit = FIELD_BIT(message->fields[n++].id);
+		*repeated |= ids & bit;
+		ids |= bit;
 	}
 	message->n_fields = n;
+	message->ids = ids;
 	if (!skip_crlf(c) || c->at != c->end)
 		return refuse(fault, 400, "malformed end of the header section");
 	return true;
 }
 
-struct framing {
-	const struct field *length;
-	const struct field *coding;
+enum {
+	FRAMING_FIELDS = FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING),
 };
-
-/* One of each at most, never both: anything else has two readings (RFC 9112 6.3). */
-static bool find_framing(
-    const struct message *message, struct framing *framing, struct h1_fault *fault)
-{
-	*framing = (struct framing) { 0 };
-	for (uint32_t i = 0; i < message->n_fields; i++) {
-		const struct field *field = &message->fields[i];
-		const struct field **slot;
-
-		if (field->id == FIELD_CONTENT_LENGTH)
-			slot = &framing->length;
-		else if (field->id == FIELD_TRANSFER_ENCODING)
-			slot = &framing->coding;
-		else
-			continue;
-		if (*slot != NULL)
-			return refuse(
-			    fault, 400, "repeated Content-Length or Transfer-Encoding");
-		*slot = field;
-	}
-	if (framing->length != NULL && framing->coding != NULL)
-		return refuse(fault, 400, "both Content-Length and Transfer-Encoding");
-	return true;
-}
 
 /* Else nobody can tell where the body ends (RFC 9112 6.3). */
 static bool ends_chunked(struct slice codings)
@@ -113,33 +105,47 @@ static bool ends_chunked(struct slice codings)
 	return slice_equal_nocase(coding, SLICE("chunked"));
 }
 
-static bool read_framing(struct message *message, struct h1_fault *fault)
+static bool read_coding(
+    struct message *message, const struct field *coding, struct h1_fault *fault)
 {
-	struct framing framing;
+	if (message->minor == 0)
+		return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
+	if (!ends_chunked(coding->value))
+		return refuse(fault, 400, "chunked is not the last Transfer-Encoding");
+	if (!slice_equal_nocase(coding->value, SLICE("chunked")))
+		return refuse(fault, 501, "Transfer-Encoding other than chunked");
+	message->body = BODY_STREAM;
+	return true;
+}
+
+static bool read_length(
+    struct message *message, const struct field *length, struct h1_fault *fault)
+{
+	/* Beyond 2^62 no sum of lengths could overflow; nobody means it. */
+	if (!slice_to_u64(length->value, &message->content_length) ||
+	    message->content_length >> 62 != 0)
+		return refuse(fault, 400, "malformed Content-Length");
+	message->has_content_length = true;
+	message->body = BODY_LENGTH;
+	return true;
+}
+
+/* One of the two at most, and once: anything else has two readings (RFC 9112 6.3). */
+static bool read_framing(struct message *message, uint32_t repeated, struct h1_fault *fault)
+{
+	const struct field *length = message_find(message, FIELD_CONTENT_LENGTH);
+	const struct field *coding = message_find(message, FIELD_TRANSFER_ENCODING);
 
 	message->body = BODY_NONE;
 	message->has_content_length = false;
 	message->content_length = 0;
-	if (!find_framing(message, &framing, fault))
-		return false;
-	if (framing.coding != NULL) {
-		if (message->minor == 0)
-			return refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
-		if (!ends_chunked(framing.coding->value))
-			return refuse(fault, 400, "chunked is not the last Transfer-Encoding");
-		if (!slice_equal_nocase(framing.coding->value, SLICE("chunked")))
-			return refuse(fault, 501, "Transfer-Encoding other than chunked");
-		message->body = BODY_STREAM;
-	}
-	if (framing.length != NULL) {
-		/* Beyond 2^62 no sum of lengths could overflow; nobody means it. */
-		if (!slice_to_u64(framing.length->value, &message->content_length) ||
-		    message->content_length >> 62 != 0)
-			return refuse(fault, 400, "malformed Content-Length");
-		message->has_content_length = true;
-		message->body = BODY_LENGTH;
-	}
-	return true;
+	if ((repeated & FRAMING_FIELDS) != 0)
+		return refuse(fault, 400, "repeated Content-Length or Transfer-Encoding");
+	if (length != NULL && coding != NULL)
+		return refuse(fault, 400, "both Content-Length and Transfer-Encoding");
+	if (coding != NULL)
+		return read_coding(message, coding, fault);
+	return length == NULL || read_length(message, length, fault);
 }
 
 static bool is_digit(char c)
@@ -243,17 +249,12 @@ static bool read_request_line(struct cursor *c, const struct h1_limits *limits,
 }
 
 /* Exactly one Host in HTTP/1.1, at most one in 1.0 (RFC 9112 3.2). */
-static bool read_host(struct message *request, struct h1_fault *fault)
+static bool read_host(struct message *request, uint32_t repeated, struct h1_fault *fault)
 {
-	const struct field *host = NULL;
+	const struct field *host = message_find(request, FIELD_HOST);
 
-	for (uint32_t i = 0; i < request->n_fields; i++) {
-		if (request->fields[i].id != FIELD_HOST)
-			continue;
-		if (host != NULL)
-			return refuse(fault, 400, "more than one Host");
-		host = &request->fields[i];
-	}
+	if ((repeated & FIELD_BIT(FIELD_HOST)) != 0)
+		return refuse(fault, 400, "more than one Host");
 	if (host == NULL && request->minor > 0)
 		return refuse(fault, 400, "no Host");
 	if (host != NULL && !h1_is_authority(host->value))
@@ -273,12 +274,13 @@ bool h1_head_read_request(struct slice head, const struct h1_limits *limits,
     struct message *request, struct h1_fault *fault)
 {
 	struct cursor c = { head.data, head.data + head.len };
+	uint32_t repeated;
 
 	request->status = 0;
 	request->reason = (struct slice) { 0 };
 	return read_request_line(&c, limits, request, fault) &&
-	       read_fields(&c, limits, request, fault) && read_host(request, fault) &&
-	       read_framing(request, fault);
+	       read_fields(&c, limits, request, &repeated, fault) &&
+	       read_host(request, repeated, fault) && read_framing(request, repeated, fault);
 }
 
 /* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF (RFC 9112 4). */
@@ -322,10 +324,12 @@ bool h1_head_read_response(struct slice head, const struct h1_limits *limits, bo
     struct message *response, struct h1_fault *fault)
 {
 	struct cursor c = { head.data, head.data + head.len };
+	uint32_t repeated;
 
 	if (!read_status_line(&c, response))
 		return refuse(fault, 502, "malformed status line");
-	if (!read_fields(&c, limits, response, fault) || !read_framing(response, fault))
+	if (!read_fields(&c, limits, response, &repeated, fault) ||
+	    !read_framing(response, repeated, fault))
 		return false;
 	settle_response_body(response, to_head);
 	return true;
@@ -336,14 +340,14 @@ bool h1_head_read_trailers(
 {
 	struct cursor c = { lines.data, lines.data + lines.len };
 
-	message->n_fields = 0;
+	message_clear(message);
 	message->body = BODY_NONE;
 	while (c.at < c.end) {
 		if (message->n_fields == limits->max_fields ||
 		    message->n_fields == MESSAGE_MAX_FIELDS ||
 		    !read_field(&c, &message->fields[message->n_fields]))
 			return false;
-		message->n_fields++;
+		message->ids |= FIELD_BIT(message->fields[message->n_fields++].id);
 	}
 	return true;
 }

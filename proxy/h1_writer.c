@@ -67,13 +67,43 @@ static size_t fields_bytes(const struct message *message)
 	return n;
 }
 
+/* Whether it came as it would be written: its name, ": ", and its value behind them. */
+static bool is_verbatim(const struct field *field)
+{
+	const char *colon = field->name.data + field->name.len;
+
+	return field->value.data == colon + 2 && colon[0] == ':' && colon[1] == ' ';
+}
+
+/* Whether the next field is the next line of the same head, with no space in between. */
+static bool is_next_line(const struct field *field, const struct field *next)
+{
+	const char *end = field->value.data + field->value.len;
+
+	return next->name.data == end + 2 && end[0] == '\r' && end[1] == '\n';
+}
+
+/* Lines that came as they would be written, one behind the other, are copied at once. */
 static char *put_fields(char *at, const struct message *message)
 {
-	for (uint32_t i = 0; i < message->n_fields; i++) {
-		const struct field *field = &message->fields[i];
+	const struct field *end = message->fields + message->n_fields;
 
-		if (!field->drop)
+	for (const struct field *field = message->fields; field < end; field++) {
+		const struct field *last = field;
+		const char *from = field->name.data;
+
+		if (field->drop)
+			continue;
+		if (!is_verbatim(field)) {
 			at = put_field(at, field->name, field->value);
+			continue;
+		}
+		while (field + 1 < end && !field[1].drop && is_next_line(field, field + 1) &&
+		       is_verbatim(field + 1))
+			last = ++field;
+		at = put(at, (struct slice) {
+				 from, (size_t)(last->value.data + last->value.len - from) });
+		at = PUT_LITERAL(at, "\r\n");
 	}
 	return at;
 }

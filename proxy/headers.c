@@ -49,37 +49,36 @@ static bool apply_connection(struct message *message, const struct field *field,
 	return true;
 }
 
+enum {
+	HOP_BY_HOP =
+	    FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_CONTENT_LENGTH) |
+	    FIELD_BIT(FIELD_HTTP2_SETTINGS) | FIELD_BIT(FIELD_KEEP_ALIVE) |
+	    FIELD_BIT(FIELD_PROXY_AUTHENTICATE) | FIELD_BIT(FIELD_PROXY_AUTHENTICATION_INFO) |
+	    FIELD_BIT(FIELD_PROXY_AUTHORIZATION) | FIELD_BIT(FIELD_PROXY_CONNECTION) |
+	    FIELD_BIT(FIELD_TE) | FIELD_BIT(FIELD_TRANSFER_ENCODING) | FIELD_BIT(FIELD_UPGRADE),
+};
+
 bool headers_strip_hop_by_hop(
     struct message *message, struct connection_options *options, struct h1_fault *fault)
 {
+	uint32_t strip = HOP_BY_HOP;
 	unsigned n = 0;
 
 	*options = (struct connection_options) { 0 };
+	if (message->body != BODY_STREAM)
+		strip |= FIELD_BIT(FIELD_TRAILER);
+	if (!message_has(message, strip))
+		return true;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		struct field *field = &message->fields[i];
 
-		switch (field->id) {
-		case FIELD_CONNECTION:
-			if (!apply_connection(message, field, options, &n)) {
-				*fault =
-				    (struct h1_fault) { 400, "too many connection options" };
-				return false;
-			}
-			field->drop = true;
-			break;
-		case FIELD_CONTENT_LENGTH:
-		case FIELD_HTTP2_SETTINGS:
-		case FIELD_KEEP_ALIVE:
-		case FIELD_PROXY_AUTHENTICATE:
-		case FIELD_PROXY_AUTHENTICATION_INFO:
-		case FIELD_PROXY_AUTHORIZATION:
-		case FIELD_PROXY_CONNECTION:
-		case FIELD_TE:
-		case FIELD_TRANSFER_ENCODING:
-		case FIELD_UPGRADE: field->drop = true; break;
-		case FIELD_TRAILER: field->drop |= message->body != BODY_STREAM; break;
-		default: break;
+		if (field->id == FIELD_CONNECTION &&
+		    !apply_connection(message, field, options, &n)) {
+			*fault = (struct h1_fault) { 400, "too many connection options" };
+			return false;
 		}
+		if ((strip & FIELD_BIT(field->id)) != 0)
+			field->drop = true;
 	}
 	return true;
 }
@@ -105,6 +104,8 @@ void headers_strip_replaced(struct message *request, bool allow_underscores)
 
 void headers_drop(struct message *message, enum field_id id)
 {
+	if (!message_has(message, FIELD_BIT(id)))
+		return;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		if (message->fields[i].id == id)
 			message->fields[i].drop = true;
@@ -133,6 +134,8 @@ bool headers_expects_continue(const struct message *request)
 /* Whether a list field (any of that id) has this element. */
 static bool has_element(const struct message *message, enum field_id id, struct slice wanted)
 {
+	if (!message_has(message, FIELD_BIT(id)))
+		return false;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		struct slice rest = message->fields[i].value;
 		struct slice element;

@@ -171,7 +171,7 @@ bool relay_write_last_chunk(
 		return sendq_copy(q, SLICE(H1_LAST_CHUNK));
 	/* What llhttp lets pass and the RFC does not is left behind. */
 	if (!h1_parser_trailers(parser, trailers))
-		trailers->n_fields = 0;
+		message_clear(trailers);
 	headers_strip_trailers(trailers);
 	/* Not into the queue itself, which may hold what is kept for a replay. */
 	buffer_init(&section, q->held.cap);

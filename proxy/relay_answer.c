@@ -44,22 +44,13 @@ void relay_answer(struct relay *relay, uint16_t status, const char *reason)
 		queue_local_answer(relay, status, reason);
 }
 
-static void add(struct message *message, struct slice name, struct slice value)
-{
-	assert(message->n_fields < MESSAGE_MAX_FIELDS);
-	message->fields[message->n_fields++] = (struct field) {
-		.name = name,
-		.value = value,
-		.id = field_identify(name),
-	};
-}
-
 /* The answer's head and body as a message; false where a value cannot be made. */
 static bool compose(
     struct relay *relay, struct message *answer, struct slice *body, struct h1_fault *fault)
 {
 	const struct route_conf *conf = relay->route->conf;
 	struct slice location;
+	bool added = true;
 
 	*body = (struct slice) { 0 };
 	answer->status = conf->respond.status;
@@ -70,17 +61,20 @@ static bool compose(
 	}
 	answer->reason = slice_of(h1_reason_phrase(answer->status));
 	answer->minor = 1;
-	answer->n_fields = 0;
+	message_clear(answer);
 	if (conf->redirect.status != 0) {
-		add(answer, SLICE("Location"), location);
+		added = message_add(answer, FIELD_OTHER, SLICE("Location"), location);
 	} else if (conf->respond.text[0] != '\0' && answer->status != 204 &&
 		   answer->status != 304) {
 		*body = slice_of(conf->respond.text);
-		add(answer, SLICE("Content-Type"), SLICE("text/plain; charset=utf-8"));
+		added = message_add(answer, FIELD_OTHER, SLICE("Content-Type"),
+		    SLICE("text/plain; charset=utf-8"));
 	}
 	answer->body = BODY_LENGTH;
 	answer->content_length = body->len;
 	answer->has_content_length = true;
+	assert(added); /* there is room in an empty message */
+	(void)added;
 	return rewrite_response(&relay->rewrite, answer, &relay->arena, fault);
 }
 

@@ -156,6 +156,8 @@ static bool is_named(const struct field *field, const struct header_rule *rule)
 
 static void drop_named(struct message *message, const struct header_rule *rule)
 {
+	if (!message_has(message, FIELD_BIT(rule->id)))
+		return;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
 		if (is_named(&message->fields[i], rule))
 			message->fields[i].drop = true;
@@ -175,12 +177,8 @@ static bool append(struct message *message, const struct header_rule *rule,
 	 */
 	if (h1_skip_field_text(value.data, value.data + value.len) != value.data + value.len)
 		return fail(fault, 400, "a value that no field can hold");
-	message->fields[message->n_fields++] = (struct field) {
-		.name = { rule->name, rule->name_len },
-		.value = value,
-		.id = rule->id,
-	};
-	return true;
+	return message_add(
+	    message, rule->id, (struct slice) { rule->name, rule->name_len }, value);
 }
 
 static bool apply_rules(const struct header_rules *rules, const struct rewrite_context *context,

@@ -89,16 +89,13 @@ static inline void case_split(const char *text, struct slice *name, struct slice
 
 static inline void case_add_field(struct message *message, const char *text, bool drop)
 {
-	struct field *field = &message->fields[message->n_fields++];
 	struct slice name, value;
 
 	case_split(text, &name, &value);
-	*field = (struct field) {
-		.name = { case_copy(name.data, name.len), name.len },
-		.value = { case_copy(value.data, value.len), value.len },
-		.id = field_identify(name),
-		.drop = drop,
-	};
+	assert_true(message_add(message, field_identify(name),
+	    (struct slice) { case_copy(name.data, name.len), name.len },
+	    (struct slice) { case_copy(value.data, value.len), value.len }));
+	message->fields[message->n_fields - 1].drop = drop;
 }
 
 /* The message that comes: case_free_message() with the n_fields it has now. */

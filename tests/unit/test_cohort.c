@@ -19,9 +19,8 @@ static void request_begin(void)
 
 static void add_field(const char *name, const char *value)
 {
-	request.fields[request.n_fields++] = (struct field) { .name = slice_of(name),
-		.value = slice_trim(slice_of(value)),
-		.id = field_identify(slice_of(name)) };
+	assert_true(message_add(&request, field_identify(slice_of(name)), slice_of(name),
+	    slice_trim(slice_of(value))));
 }
 
 static struct cohort *cohort_of(const char *salt, const struct key_source *sources, size_t n)

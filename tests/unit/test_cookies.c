@@ -12,9 +12,8 @@ static void request_of(const char *const *cookies, size_t n)
 {
 	memset(&request, 0, sizeof(request));
 	for (size_t i = 0; i < n; i++)
-		request.fields[request.n_fields++] = (struct field) { .name = SLICE("Cookie"),
-			.value = slice_of(cookies[i]),
-			.id = FIELD_COOKIE };
+		assert_true(
+		    message_add(&request, FIELD_COOKIE, SLICE("Cookie"), slice_of(cookies[i])));
 }
 
 static void the_first_cookie_of_a_name_is_found(void **state)

@@ -34,9 +34,8 @@ static int begin(void **state)
 
 static void add_expect(void)
 {
-	request.fields[request.n_fields++] = (struct field) {
-		.name = SLICE("Expect"), .value = SLICE("100-continue"), .id = FIELD_EXPECT
-	};
+	assert_true(
+	    message_add(&request, FIELD_EXPECT, SLICE("Expect"), SLICE("100-continue")));
 }
 
 /* A request whose body has yet to come. */

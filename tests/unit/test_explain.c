@@ -88,9 +88,8 @@ static int end(void **state)
 
 static void add_field(const char *name, const char *value)
 {
-	request.fields[request.n_fields++] = (struct field) { .name = slice_of(name),
-		.value = slice_of(value),
-		.id = field_identify(slice_of(name)) };
+	assert_true(message_add(
+	    &request, field_identify(slice_of(name)), slice_of(name), slice_of(value)));
 }
 
 static struct explanation explain_now(void)

@@ -56,9 +56,8 @@ static int begin(void **state)
 
 static void add_field(const char *name, const char *value)
 {
-	message.fields[message.n_fields++] = (struct field) { .name = slice_of(name),
-		.value = slice_of(value),
-		.id = field_identify(slice_of(name)) };
+	assert_true(message_add(
+	    &message, field_identify(slice_of(name)), slice_of(name), slice_of(value)));
 }
 
 static struct forced find_with(const struct secret *token_key, const char *ip, int64_t now_s)
@@ -224,7 +223,7 @@ static void tokens_go_no_further(void **state)
 	assert_true(message.fields[0].drop && message.fields[1].drop);
 	assert_false(message.fields[2].drop || message.fields[3].drop);
 	assert_true(slice_equal(message.fields[3].value, SLICE("a=1; b=2")));
-	message.n_fields = 0;
+	message_clear(&message);
 	assert_false(token_find(&message, &text));
 	arena_done(&arena);
 }

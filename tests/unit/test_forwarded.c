@@ -122,7 +122,7 @@ static void the_client_is_the_rightmost_address_that_is_not_trusted(void **state
 				     trusted, peer, fields, expected),
 		    4);
 		set = networks(trusted);
-		request.n_fields = 0;
+		message_clear(&request);
 		request.authority = request.target = (struct slice) { 0 };
 		add_values(&request, fields);
 		client = forwarded_client(
@@ -146,10 +146,9 @@ static struct message *long_chain(unsigned n_elements)
 		len += (size_t)snprintf(
 		    value + len, sizeof(value) - len, ", 10.0.%u.%u", i / 100, i % 100);
 	assert_true(len < sizeof(value));
-	request.n_fields = 1;
-	request.fields[0] = (struct field) { .name = SLICE("X-Forwarded-For"),
-		.value = { value, len },
-		.id = FIELD_X_FORWARDED_FOR };
+	message_clear(&request);
+	assert_true(message_add(&request, FIELD_X_FORWARDED_FOR, SLICE("X-Forwarded-For"),
+	    (struct slice) { value, len }));
 	return &request;
 }
 
@@ -201,7 +200,9 @@ static void too_many_fields_are_a_431(void **state)
 	(void)state;
 	request.authority = SLICE("shop.example.com");
 	for (uint32_t room = 0; room < 4; room++) {
-		request.n_fields = MESSAGE_MAX_FIELDS - room;
+		message_clear(&request);
+		while (request.n_fields < MESSAGE_MAX_FIELDS - room)
+			assert_true(message_add(&request, FIELD_OTHER, SLICE("a"), SLICE("b")));
 		assert_int_equal(forwarded_apply(&context, &request, NULL, &fault), room >= 3);
 		if (room < 3)
 			assert_int_equal(fault.status, 431);
@@ -223,7 +224,7 @@ static void a_chain_that_the_arena_has_no_room_for_is_a_431(void **state)
 	arena_init(&arena, 16);
 	assert_false(forwarded_apply(&context, request, &arena, &fault));
 	assert_int_equal(fault.status, 431);
-	request->n_fields = 0;
+	message_clear(request);
 	context.style = FORWARDED_RFC7239;
 	fault.status = 0;
 	assert_false(forwarded_apply(&context, request, &arena, &fault));

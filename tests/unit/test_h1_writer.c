@@ -102,6 +102,27 @@ static void a_request_is_written_anew(void **state)
 		       "\r\n");
 }
 
+static void each_line_has_one_space_however_it_came(void **state)
+{
+	(void)state;
+	read_request("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC:3\r\nD: 4\r\nE:  5\r\n"
+		     "F: 6 \t\r\nG: 7\r\nH:\t8\r\nI:\r\nJ: \r\nK: 9: 9\r\n\r\n");
+	write_request();
+	assert_true(is_written("\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\nG: 7\r\n"
+			       "H: 8\r\nI: \r\nJ: \r\nK: 9: 9\r\nVia:"));
+}
+
+static void lines_between_others_are_left_out_or_written_anew_alone(void **state)
+{
+	(void)state;
+	read_request("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nTE: x\r\nC: 3\r\nD: 4\r\n"
+		     "E: 5\r\n\r\n");
+	assert_true(slice_equal(message.fields[4].name, SLICE("C")));
+	message.fields[5].value = SLICE("another");
+	write_request();
+	assert_true(is_written("\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: another\r\nE: 5\r\nVia:"));
+}
+
 static void a_request_without_a_body_gets_no_framing(void **state)
 {
 	(void)state;
@@ -524,6 +545,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_request_is_written_anew, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    each_line_has_one_space_however_it_came, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    lines_between_others_are_left_out_or_written_anew_alone, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_request_without_a_body_gets_no_framing, begin, end),
 		cmocka_unit_test_setup_teardown(a_chunked_request_stays_chunked, begin, end),

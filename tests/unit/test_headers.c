@@ -20,9 +20,8 @@ static void begin(uint8_t minor)
 
 static void add(const char *name, const char *value)
 {
-	message.fields[message.n_fields++] = (struct field) { .name = slice_of(name),
-		.value = slice_of(value),
-		.id = field_identify(slice_of(name)) };
+	assert_true(message_add(
+	    &message, field_identify(slice_of(name)), slice_of(name), slice_of(value)));
 }
 
 static void strip(void)

@@ -145,8 +145,7 @@ static void tear_down(struct fixture *f)
 static void fill_with_fields(struct message *message, uint32_t n)
 {
 	while (message->n_fields < n)
-		message->fields[message->n_fields++] =
-		    (struct field) { .name = SLICE("a"), .value = SLICE("b") };
+		assert_true(message_add(message, FIELD_OTHER, SLICE("a"), SLICE("b")));
 }
 
 static void a_route_without_settings_wants_nothing(void **state)
