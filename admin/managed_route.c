@@ -2,6 +2,7 @@
 
 #include "admin/decision.h"
 #include "admin/drill_session.h"
+#include "base/dense.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -56,9 +57,14 @@ struct managed_route *managed_routes_find(const struct managed_routes *routes, c
 	return index >= 0 ? &routes->items[index] : NULL;
 }
 
+static size_t items_bytes(size_t n)
+{
+	return n * sizeof(struct managed_route);
+}
+
 struct managed_route *managed_routes_prepare(const struct snapshot *next)
 {
-	return calloc(next->n_routes, sizeof(struct managed_route));
+	return dense_take(items_bytes(next->n_routes));
 }
 
 /* What the release had spent before weir was restarted. */
@@ -263,7 +269,7 @@ void managed_routes_take_over(struct managed_routes *routes, struct managed_rout
 	}
 	for (size_t i = 0; i < n_before; i++)
 		done(&before[i]);
-	free(before);
+	dense_give(before, items_bytes(n_before));
 }
 
 static void tick(
@@ -359,12 +365,12 @@ void managed_routes_done(struct managed_routes *routes, const struct instant *no
 
 		if (managed->route->conf->canary != NULL) {
 			evidence_log_flush(&managed->log, routes->store,
-			    managed->route->conf->name,
-			    managed->route->live->path_classes, now);
+			    managed->route->conf->name, managed->route->live->path_classes,
+			    now);
 			keep_all(routes, managed, now);
 		}
 		done(managed);
 	}
-	free(routes->items);
+	dense_give(routes->items, items_bytes(routes->n));
 	*routes = (struct managed_routes) { .n = 0 };
 }

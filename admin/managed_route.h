@@ -44,7 +44,7 @@ struct managed_routes {
 
 /*
  * Makes room for the routes of a snapshot that is about to replace the live one.
- * NULL when out of memory; give it to managed_routes_take_over() or free() it.
+ * NULL when out of memory; give it to managed_routes_take_over().
  */
 __attribute__((warn_unused_result)) struct managed_route *managed_routes_prepare(
     const struct snapshot *next);

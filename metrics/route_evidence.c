@@ -1,5 +1,6 @@
 /* What the control thread reads as evidence: the differences since it last looked. */
 #include "metrics/route_stats.h"
+#include "base/dense.h"
 #include "metrics/shard.h"
 
 #include <stdlib.h>
@@ -313,7 +314,7 @@ static struct thresholds *need_thresholds(struct route_stats *stats)
 	    atomic_load_explicit(&stats->thresholds, memory_order_relaxed);
 
 	if (thresholds == NULL) {
-		thresholds = calloc(1, sizeof(*thresholds));
+		thresholds = dense_take(sizeof(*thresholds));
 		atomic_store_explicit(&stats->thresholds, thresholds, memory_order_release);
 	}
 	return thresholds;

@@ -1,5 +1,6 @@
 #include "metrics/route_stats.h"
 
+#include "base/dense.h"
 #include "metrics/shard.h"
 
 #include <stdlib.h>
@@ -9,20 +10,14 @@ enum {
 	WAKE_AFTER_FAILURES = 3, /* docs/policy.md, 4 */
 };
 
-void *stats_new_zeroed(size_t bytes)
+static size_t stats_bytes(size_t workers)
 {
-	size_t whole = (bytes + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
-	void *memory = aligned_alloc(CACHE_LINE_BYTES, whole);
-
-	if (memory != NULL)
-		memset(memory, 0, whole);
-	return memory;
+	return sizeof(struct route_stats) + workers * sizeof(struct shard *);
 }
 
 struct route_stats *route_stats_new(size_t workers, uint32_t slow_threshold_us)
 {
-	struct route_stats *stats =
-	    stats_new_zeroed(sizeof(*stats) + workers * sizeof(stats->shards[0]));
+	struct route_stats *stats = dense_take(stats_bytes(workers));
 
 	if (stats == NULL)
 		return NULL;
@@ -31,7 +26,7 @@ struct route_stats *route_stats_new(size_t workers, uint32_t slow_threshold_us)
 	if (stats->failed == NULL)
 		goto no_memory;
 	for (size_t i = 0; i < workers; i++) {
-		stats->shards[i] = stats_new_zeroed(sizeof(struct shard));
+		stats->shards[i] = dense_take(sizeof(struct shard));
 		if (stats->shards[i] == NULL)
 			goto no_memory;
 	}
@@ -49,16 +44,19 @@ void route_stats_free(struct route_stats *stats)
 	for (size_t i = 0; i < stats->n_shards && stats->shards[i] != NULL; i++) {
 		for (size_t c = 0; c < PATH_CLASSES; c++)
 			for (size_t arm = 0; arm < ARMS; arm++)
-				free(atomic_load_explicit(
-				    &stats->shards[i]->cells[c][arm], memory_order_relaxed));
-		free(stats->shards[i]);
+				dense_give(
+				    atomic_load_explicit(
+					&stats->shards[i]->cells[c][arm], memory_order_relaxed),
+				    sizeof(struct cell));
+		dense_give(stats->shards[i], sizeof(struct shard));
 	}
 	free(stats->failed);
 	free(atomic_load_explicit(&stats->over, memory_order_relaxed));
 	free(atomic_load_explicit(&stats->far, memory_order_relaxed));
 	free(atomic_load_explicit(&stats->units, memory_order_relaxed));
-	free(atomic_load_explicit(&stats->thresholds, memory_order_relaxed));
-	free(stats);
+	dense_give(atomic_load_explicit(&stats->thresholds, memory_order_relaxed),
+	    sizeof(struct thresholds));
+	dense_give(stats, stats_bytes(stats->n_shards));
 }
 
 /* The worker's own cell, made on first use. NULL when out of memory. */
@@ -68,7 +66,7 @@ static struct cell *shard_cell(struct shard *shard, unsigned path_class, enum ar
 	struct cell *cell = atomic_load_explicit(place, memory_order_relaxed);
 
 	if (__builtin_expect(cell == NULL, 0)) {
-		cell = stats_new_zeroed(sizeof(*cell));
+		cell = dense_take(sizeof(*cell));
 		/* A reader that sees the cell sees its zeros. */
 		atomic_store_explicit(place, cell, memory_order_release);
 	}

@@ -125,9 +125,6 @@ static inline void count32(_Atomic uint32_t *count, uint32_t more)
 	atomic_store_explicit(count, value + more, memory_order_release);
 }
 
-/* In whole cache lines; NULL when out of memory. */
-void *stats_new_zeroed(size_t bytes);
-
 /*
  * The map at that place, made when it is first needed, and kept: workers may be looking
  * at it. NULL when out of memory: each then counts, as if it had no key.

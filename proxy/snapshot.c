@@ -1,5 +1,6 @@
 #include "proxy/snapshot.h"
 
+#include "base/dense.h"
 #include "base/log.h"
 #include "proxy/listener.h"
 #include "proxy/rewrite.h"
@@ -11,7 +12,7 @@
 static struct route_live *live_new(
     const struct route_conf *conf, size_t workers, struct error *err)
 {
-	struct route_live *live = calloc(1, sizeof(*live));
+	struct route_live *live = dense_take(sizeof(*live));
 
 	if (live == NULL) {
 		error_set(err, "out of memory");
@@ -27,7 +28,7 @@ static struct route_live *live_new(
 	free(live->name);
 	path_classes_free(live->path_classes);
 	route_stats_free(live->stats);
-	free(live);
+	dense_give(live, sizeof(*live));
 	return NULL;
 }
 
@@ -39,7 +40,7 @@ static void live_unref(struct route_live *live)
 	path_classes_free(live->path_classes);
 	route_stats_free(live->stats);
 	seen_users_free(live->seen_users);
-	free(live);
+	dense_give(live, sizeof(*live));
 }
 
 static void server_unref(struct server *server)
@@ -169,14 +170,9 @@ static bool build_route(struct route *route, const struct snapshot *before,
 	return route->path_rules != NULL;
 }
 
-/* Zeroed, each route on cache lines of its own. */
-static struct route *routes_alloc(size_t n)
+static size_t routes_bytes(size_t n)
 {
-	struct route *routes = aligned_alloc(ROUTE_BYTES, (n + 1) * sizeof(*routes));
-
-	if (routes != NULL)
-		memset(routes, 0, (n + 1) * sizeof(*routes));
-	return routes;
+	return (n + 1) * sizeof(struct route);
 }
 
 /* What most routes do without, so that a request need not look for it. */
@@ -197,7 +193,7 @@ static bool build_routes(struct snapshot *next, const struct snapshot *before,
 	next->router = router_new(config->routes, config->n_routes, err);
 	if (next->router == NULL)
 		return false;
-	next->routes = routes_alloc(config->n_routes);
+	next->routes = dense_take(routes_bytes(config->n_routes));
 	if (next->routes == NULL) {
 		error_set(err, "out of memory");
 		return false;
@@ -344,7 +340,7 @@ void snapshot_unref(struct snapshot *snapshot)
 		cohort_free(snapshot->routes[i].cohort);
 		path_class_rules_free(snapshot->routes[i].path_rules);
 	}
-	free(snapshot->routes);
+	dense_give(snapshot->routes, routes_bytes(snapshot->n_routes));
 	router_free(snapshot->router);
 	for (size_t u = 0; u < snapshot->n_upstreams; u++) {
 		for (size_t s = 0; s < snapshot->upstreams[u].n_servers; s++)

@@ -68,7 +68,7 @@ void guard_init(
 
 void guard_done(struct guard *guard)
 {
-	free(guard->paths);
+	guard_paths_free(guard->paths);
 	guard->paths = NULL;
 }
 

@@ -1,31 +1,32 @@
 #include "rollout/guard_paths.h"
 
-#include <stdlib.h>
+#include "base/dense.h"
+
 #include <string.h>
 
 enum {
 	FIRST_CAPACITY = 4,
-	LINE_BYTES = 64, /* of the cache */
+	BATCHES_AT = (sizeof(struct guard_paths) + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES *
+		     CACHE_LINE_BYTES,
 };
 
-static size_t in_lines(size_t bytes)
+/* Header, batches, comparisons. */
+static size_t paths_bytes(size_t capacity)
 {
-	return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+	return BATCHES_AT + capacity * (sizeof(struct guard_batch) + sizeof(struct comparison));
 }
 
-/* Header, batches, comparisons. Room for so many, none in use; NULL when out of memory. */
+/* Room for so many, none in use; NULL when out of memory. */
 static struct guard_paths *new_paths(size_t capacity)
 {
-	size_t batches_at = in_lines(sizeof(struct guard_paths));
-	size_t items_at = batches_at + capacity * sizeof(struct guard_batch);
-	size_t size = in_lines(items_at + capacity * sizeof(struct comparison));
-	struct guard_paths *paths = aligned_alloc(LINE_BYTES, size);
+	size_t items_at = BATCHES_AT + capacity * sizeof(struct guard_batch);
+	struct guard_paths *paths = dense_take(paths_bytes(capacity));
 
 	if (paths == NULL)
 		return NULL;
 	*paths = (struct guard_paths) {
 		.capacity = capacity,
-		.batches = (struct guard_batch *)((char *)paths + batches_at),
+		.batches = (struct guard_batch *)((char *)paths + BATCHES_AT),
 		.items = (struct comparison *)((char *)paths + items_at),
 		.mean_errors = 1,
 		.mean_latency = 1,
@@ -67,9 +68,15 @@ static bool make_room(struct guard_paths **paths)
 		return false;
 	if (old != NULL)
 		fill(new, old);
-	free(old);
+	guard_paths_free(old);
 	*paths = new;
 	return true;
+}
+
+void guard_paths_free(struct guard_paths *paths)
+{
+	if (paths != NULL)
+		dense_give(paths, paths_bytes(paths->capacity));
 }
 
 bool guard_paths_take(

@@ -44,6 +44,9 @@ struct guard_paths {
 	double m_thresholds[PATH_CLASSES][LATENCY_THRESHOLDS]; /* of whose M that is the mean */
 };
 
+/* paths may be NULL. */
+void guard_paths_free(struct guard_paths *paths);
+
 /* NULL where the class has had no news. */
 const struct comparison *guard_paths_find(const struct guard_paths *paths, unsigned path_class);
 

@@ -1,15 +1,12 @@
 #include "router/cohort.h"
 
+#include "base/dense.h"
 #include "router/cookies.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <stdlib.h>
-
-enum {
-	COHORT_BYTES = 128 /* two cache lines: what one source with a short name needs */
-};
 
 /* Its name is a text in the cohort's own memory. */
 struct source {
@@ -19,9 +16,13 @@ struct source {
 	uint32_t name_at;
 };
 
-/* One piece of memory: with thousands of routes each further cache line is a miss. */
+/*
+ * One piece of memory: with thousands of routes each further cache line is a miss. One
+ * source with a short name fits a pair of them.
+ */
 struct cohort {
 	XXH64_state_t salted; /* has taken in salt + "/" */
+	uint32_t bytes;       /* all of it */
 	uint32_t n_sources;
 	struct source sources[]; /* then their names */
 };
@@ -39,10 +40,9 @@ static struct cohort *cohort_alloc(const struct key_source *sources, size_t n_so
 
 	for (size_t i = 0; i < n_sources; i++)
 		bytes += sources[i].name != NULL ? strlen(sources[i].name) : 0;
-	bytes = (bytes + COHORT_BYTES - 1) / COHORT_BYTES * COHORT_BYTES;
-	cohort = aligned_alloc(COHORT_BYTES, bytes);
+	cohort = dense_take(bytes);
 	if (cohort != NULL)
-		memset(cohort, 0, bytes);
+		cohort->bytes = (uint32_t)bytes;
 	return cohort;
 }
 
@@ -83,7 +83,8 @@ struct cohort *cohort_new(
 
 void cohort_free(struct cohort *cohort)
 {
-	free(cohort);
+	if (cohort != NULL)
+		dense_give(cohort, cohort->bytes);
 }
 
 /* As quick as hashing salt, "/" and key in one piece, which would first copy them together. */

@@ -1,5 +1,7 @@
 #include "router/path_class.h"
 
+#include "base/dense.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -44,6 +46,7 @@ struct path_class_rules {
 	struct pattern *patterns;
 	struct slice *segments; /* of all patterns */
 	size_t n_patterns;
+	size_t bytes; /* all of it */
 };
 
 struct segments {
@@ -53,7 +56,7 @@ struct segments {
 
 struct path_classes *path_classes_new(void)
 {
-	struct path_classes *classes = malloc(sizeof(*classes));
+	struct path_classes *classes = dense_take(sizeof(*classes));
 
 	if (classes == NULL)
 		return NULL;
@@ -70,7 +73,7 @@ void path_classes_free(struct path_classes *classes)
 		return;
 	for (size_t i = 0; i < PATH_CLASS_SLOTS; i++)
 		free(atomic_load_explicit(&classes->names[i], memory_order_relaxed));
-	free(classes);
+	dense_give(classes, sizeof(*classes));
 }
 
 const char *path_classes_name(const struct path_classes *classes, unsigned slot)
@@ -411,13 +414,14 @@ static struct path_class_rules *rules_alloc(
 	size_t patterns_at = sizeof(*rules);
 	size_t segments_at = patterns_at + n_patterns * sizeof(struct pattern);
 	size_t text_at = segments_at + n_segments * sizeof(struct slice);
-	char *memory = calloc(1, text_at + n_bytes);
+	char *memory = dense_take(text_at + n_bytes);
 
 	if (memory == NULL)
 		return NULL;
 	rules = (struct path_class_rules *)(void *)memory;
 	rules->patterns = (struct pattern *)(void *)(memory + patterns_at);
 	rules->segments = (struct slice *)(void *)(memory + segments_at);
+	rules->bytes = text_at + n_bytes;
 	*text = memory + text_at;
 	return rules;
 }
@@ -461,5 +465,6 @@ struct path_class_rules *path_class_rules_new(const struct conf_strings *pattern
 
 void path_class_rules_free(struct path_class_rules *rules)
 {
-	free(rules);
+	if (rules != NULL)
+		dense_give(rules, rules->bytes);
 }

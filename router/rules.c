@@ -1,6 +1,7 @@
 #include "router/rules.h"
 
 #include "base/cache_line.h"
+#include "base/dense.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -235,15 +236,6 @@ static void note_plain_hosts(struct router *router)
 	}
 }
 
-static struct entry *entries_new(size_t n)
-{
-	struct entry *entries = aligned_alloc(CACHE_LINE_BYTES, n * sizeof(*entries));
-
-	if (entries != NULL)
-		memset(entries, 0, n * sizeof(*entries));
-	return entries;
-}
-
 struct router *router_new(const struct route_conf *routes, size_t n, struct error *err)
 {
 	struct router *router = calloc(1, sizeof(*router));
@@ -258,14 +250,14 @@ struct router *router_new(const struct route_conf *routes, size_t n, struct erro
 	while (n_entries < 2 * n_texts)
 		n_entries *= 2;
 	if (router != NULL) {
-		router->entries = entries_new(n_entries);
+		router->mask = n_entries - 1;
+		router->entries = dense_take(n_entries * sizeof(struct entry));
 		router->hosts = calloc(n_hosts, sizeof(*router->hosts));
 	}
 	if (router == NULL || router->entries == NULL || router->hosts == NULL || n > INT_MAX) {
 		error_set(err, "out of memory for %zu routes", n);
 		goto error;
 	}
-	router->mask = n_entries - 1;
 	router->n_hosts = 1;
 	router->exact_first = NO_ROUTE;
 	for (size_t i = 0; i < n; i++) {
@@ -287,7 +279,7 @@ void router_free(struct router *router)
 		free(router->hosts[i].items);
 	free(router->suffixes.items);
 	free(router->hosts);
-	free(router->entries);
+	dense_give(router->entries, (router->mask + 1) * sizeof(struct entry));
 	free(router);
 }
 
