@@ -74,8 +74,10 @@ struct field {
 };
 
 enum {
-	MESSAGE_MAX_FIELDS = 256
-}; /* the ceiling of the max_fields key */
+	MESSAGE_PEER_FIELDS = 256, /* the ceiling of the max_fields key */
+	MESSAGE_OWN_FIELDS = 68,   /* forwarding, and what a route's rules add */
+	MESSAGE_MAX_FIELDS = MESSAGE_PEER_FIELDS + MESSAGE_OWN_FIELDS,
+};
 
 struct message {
 	/* A request: */

@@ -48,6 +48,16 @@ static bool check_name(struct slice name, enum header_direction direction, struc
 	return true;
 }
 
+/* RFC 9110 6.6.1: who passes on a response without it adds it. */
+static bool check_removal(struct slice name, enum header_direction direction, struct error *err)
+{
+	if (direction != HEADERS_OF_RESPONSE || field_identify(name) != FIELD_DATE)
+		return true;
+	error_set(err, "%.*s cannot be removed: a response has one, the server's or weir's",
+	    (int)name.len, name.data);
+	return false;
+}
+
 /* One more of that op may come, and its name is new where it would undo another. */
 static bool check_others(
     const struct header_rules *rules, enum header_op op, struct slice name, struct error *err)
@@ -98,7 +108,8 @@ static bool parse_rule(struct slice text, enum header_op op, enum header_directi
 		return false;
 	}
 	name = slice_trim(name);
-	if (!check_name(name, direction, err))
+	if (!check_name(name, direction, err) ||
+	    (op == HEADER_REMOVE && !check_removal(name, direction, err)))
 		return false;
 	if (op != HEADER_REMOVE &&
 	    !parse_value(

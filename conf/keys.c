@@ -12,6 +12,7 @@ enum {
 	SOCKET_PATH_MAX = 107, /* of sockaddr_un.sun_path, without its NUL */
 	FILE_PATH_MAX = 180,   /* what a line has room for */
 	TEXT_MAX = 128,
+	MAX_HEAD = 128 * 1024,
 };
 #define THIRTY_DAYS_MS 2592000000U
 #define ANY_COUNT      1000000000U
@@ -98,14 +99,14 @@ static const struct key keys[] = {
 	    .fallback = "75s", .reloads = true,
 	    .help = "how long an idle connection is kept for its next request" },
 	{ SECTION_LISTEN, "max_head", KEY_BYTES, AT(uint32_t, listen, max_head_bytes),
-	    .min = 1024, .max = 128 * 1024, .fallback = "32k", .reloads = true,
+	    .min = 1024, .max = MAX_HEAD, .fallback = "32k", .reloads = true,
 	    .help = "largest request head; a larger one is refused" },
 	{ SECTION_LISTEN, "max_fields", KEY_COUNT, AT(uint32_t, listen, max_fields), .min = 1,
-	    .max = MESSAGE_MAX_FIELDS, .fallback = "100", .reloads = true,
+	    .max = MESSAGE_PEER_FIELDS, .fallback = "100", .reloads = true,
 	    .help = "most header fields of a request; one with more is refused" },
 	{ SECTION_LISTEN, "max_uri", KEY_BYTES, AT(uint32_t, listen, max_uri_bytes), .min = 256,
-	    .max = 1024 * 1024, .fallback = "8k", .reloads = true,
-	    .help = "longest request target; a longer one is refused" },
+	    .max = MAX_HEAD, .fallback = "8k", .reloads = true,
+	    .help = "longest request target, less than max_head; a longer one is refused" },
 	{ SECTION_LISTEN, "max_requests", KEY_COUNT, AT(uint32_t, listen, max_requests),
 	    .min = 0, .max = ANY_COUNT, .fallback = "0", .reloads = true,
 	    .help = "requests on one connection before it is closed; 0: no limit" },
@@ -141,7 +142,8 @@ static const struct key keys[] = {
 	    .help = "one server: IP:PORT, or NAME:PORT, resolved when the file is loaded" },
 	{ SECTION_UPSTREAM, "connect_timeout", KEY_MS,
 	    AT(uint32_t, upstream, connect_timeout_ms), .min = 1, .max = TEN_MINUTES_MS,
-	    .fallback = "2s", .reloads = true, .help = "time to connect to a server" },
+	    .fallback = "2s", .reloads = true,
+	    .help = "time to connect to a server; then another one is tried, once" },
 	{ SECTION_UPSTREAM, "response_timeout", KEY_MS,
 	    AT(uint32_t, upstream, response_timeout_ms), .min = 1, .max = DAY_MS,
 	    .fallback = "15s", .reloads = true,
@@ -163,10 +165,10 @@ static const struct key keys[] = {
 	    .max = 65535, .fallback = "64", .reloads = true,
 	    .help = "idle connections that one worker keeps to one server; 0: none" },
 	{ SECTION_UPSTREAM, "max_head", KEY_BYTES, AT(uint32_t, upstream, max_head_bytes),
-	    .min = 1024, .max = 128 * 1024, .fallback = "32k", .reloads = true,
+	    .min = 1024, .max = MAX_HEAD, .fallback = "32k", .reloads = true,
 	    .help = "largest response head; a larger one becomes a 502" },
 	{ SECTION_UPSTREAM, "max_fields", KEY_COUNT, AT(uint32_t, upstream, max_fields),
-	    .min = 1, .max = MESSAGE_MAX_FIELDS, .fallback = "100", .reloads = true,
+	    .min = 1, .max = MESSAGE_PEER_FIELDS, .fallback = "100", .reloads = true,
 	    .help = "most header fields of a response; one with more becomes a 502" },
 
 	{ SECTION_ROUTE, "host", KEY_HOSTS, AT(struct conf_strings, route, hosts), .max = 1000,

@@ -170,6 +170,9 @@ static bool finish_section(struct loading *loading, const struct section_view *v
 		config->weir.token_key_place.line =
 		    set_line_of(view->lines, SECTION_WEIR, "token_key_file");
 		return true;
+	case SECTION_LISTEN:
+		section_check_listen(view, &config->listens[at], loading->problems);
+		return true;
 	case SECTION_ROUTE:
 		section_check_route(view, &config->routes[at], loading->problems);
 		return set_route_texts(&config->routes[at]);

@@ -61,6 +61,57 @@ static bool check_location(struct slice text, struct error *err)
 	return true;
 }
 
+/* Where the host begins that a location names, or NULL: it is a path. */
+static const char *host_of(const char *location)
+{
+	if (location[0] == '/')
+		return location[1] == '/' ? location + 2 : NULL;
+	return begins_with_scheme(slice_of(location)) ? strstr(location, "//") + 2 : NULL;
+}
+
+/* The variables that a host may be made of: what the others hold anyone can send. */
+enum {
+	OF_HOST = 1U << VARIABLE_HOST | 1U << VARIABLE_ROUTE | 1U << VARIABLE_SCHEME
+};
+
+/*
+ * A host ends at the next '/', '?' or '#' (RFC 3986 3.2), with which ${path} begins.
+ * Where there is none, browsers take what comes behind those slashes for it.
+ */
+static bool check_host(const struct template *location, struct error *err)
+{
+	const char *at = host_of(location->text);
+	bool named = false;
+
+	for (uint32_t i = 0; at != NULL && i < location->n_parts; i++) {
+		const struct template_part *part = &location->parts[i];
+		const char *end = part->literal.data + part->literal.len;
+
+		if (part->variable == VARIABLE_PATH)
+			break;
+		if (part->variable == VARIABLE_NONE) {
+			if (at < part->literal.data)
+				at = part->literal.data;
+			for (; at < end && memchr("/?#", *at, 3) == NULL; at++)
+				named = named || *at != '\\'; /* to browsers a slash too */
+			if (at < end)
+				break;
+		} else if ((OF_HOST >> part->variable & 1) == 0) {
+			error_set(err,
+			    "${%s} would be part of the host, which the client would choose; "
+			    "a '/' ends the host",
+			    template_variable_name(part->variable));
+			return false;
+		} else {
+			named = named || i > 0; /* the first one is the scheme */
+		}
+	}
+	if (at == NULL || named || !template_has(location, ~(uint32_t)OF_HOST))
+		return true;
+	error_set(err, "the URL names no host");
+	return false;
+}
+
 bool redirect_parse(struct slice text, struct redirect_conf *redirect, struct error *err)
 {
 	/* What is known only of a request that goes to an upstream. */
@@ -84,6 +135,10 @@ bool redirect_parse(struct slice text, struct redirect_conf *redirect, struct er
 			template_done(&redirect->location);
 			return false;
 		}
+	}
+	if (!check_host(&redirect->location, err)) {
+		template_done(&redirect->location);
+		return false;
 	}
 	redirect->status = (uint16_t)status;
 	return true;

@@ -24,6 +24,22 @@ uint32_t set_line_of(struct set_lines *lines, enum conf_section kind, const char
 	return *set_line(lines, keys_find(kind, name));
 }
 
+/* The target is part of the head. The default stands with any max_head. */
+void section_check_listen(const struct section_view *view, const struct listen_conf *listen,
+    struct problems *problems)
+{
+	const struct key *uri = keys_find(SECTION_LISTEN, "max_uri");
+	const struct key *head = keys_find(SECTION_LISTEN, "max_head");
+
+	if (*set_line(view->lines, uri) == 0 || *set_refused(view->lines, uri) ||
+	    *set_refused(view->lines, head) || listen->max_uri_bytes < listen->max_head_bytes)
+		return;
+	problems_add(problems, *set_line(view->lines, uri),
+	    "[listen %s] has a 'max_uri' of %u bytes, which no request head of at most "
+	    "'max_head', %u bytes, has room for",
+	    listen->name, listen->max_uri_bytes, listen->max_head_bytes);
+}
+
 /* A canary has a weight or a rollout, one of the two; without a canary neither. */
 static void check_canary(
     struct problems *problems, const struct route_conf *route, struct set_lines *lines)

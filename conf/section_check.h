@@ -36,6 +36,8 @@ struct section_view {
 	struct set_lines *lines;
 };
 
+void section_check_listen(const struct section_view *view, const struct listen_conf *listen,
+    struct problems *problems);
 void section_check_route(
     const struct section_view *view, const struct route_conf *route, struct problems *problems);
 void section_check_rollout(const struct section_view *view, const struct rollout_conf *rollout,

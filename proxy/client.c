@@ -35,6 +35,8 @@ const char *close_reason_name(enum close_reason reason)
 static void set_state(struct client *client, enum client_state next)
 {
 	assert(client->state != next && client->state != CLIENT_LINGER);
+	client->worker->n_exchanges += next == CLIENT_EXCHANGE;
+	client->worker->n_exchanges -= client->state == CLIENT_EXCHANGE;
 	client->state = next;
 }
 
@@ -49,6 +51,7 @@ static void unlink_client(struct client *client)
 	if (client->older != NULL)
 		client->older->newer = client->newer;
 	worker->n_clients--;
+	worker->n_exchanges -= client->state == CLIENT_EXCHANGE;
 }
 
 static void link_client(struct client *client)
@@ -60,6 +63,7 @@ static void link_client(struct client *client)
 		worker->clients->newer = client;
 	worker->clients = client;
 	worker->n_clients++;
+	worker_make_room(worker);
 }
 
 static void leave(struct client *client, enum close_reason reason)
@@ -111,22 +115,48 @@ static void linger(struct client *client)
 	    worker_now_ms(client->worker) + LINGER_MS);
 }
 
+static void idle(struct client *client)
+{
+	struct worker *worker = client->worker;
+	uint32_t patience_ms =
+	    worker->stopping ? LAST_REQUEST_MS : client->acceptor->conf.keepalive_timeout_ms;
+
+	set_state(client, CLIENT_IDLE);
+	if (!transport_watch(&client->transport, EV_READ)) {
+		client_close(client, CLOSE_NO_MEMORY);
+		return;
+	}
+	deadline_set(
+	    &worker->client_deadlines, &client->deadline, worker_now_ms(worker) + patience_ms);
+}
+
 void client_exchange_done(struct client *client, bool persists, bool all_read)
 {
-	if (persists && !client->eof && !client_must_close(client)) {
-		set_state(client, CLIENT_IDLE);
-		if (!transport_watch(&client->transport, EV_READ)) {
-			client_close(client, CLOSE_NO_MEMORY);
-			return;
-		}
-		deadline_set(&client->worker->client_deadlines, &client->deadline,
-		    worker_now_ms(client->worker) +
-			client->acceptor->conf.keepalive_timeout_ms);
+	/* Also where none but its next request will be served: that answer will say so. */
+	if (persists && !client->eof) {
+		idle(client);
 	} else if (all_read || client->eof) {
 		client_close(client, CLOSE_DONE);
 	} else {
 		linger(client);
 	}
+}
+
+/*
+ * Of its next request nothing has come but empty lines, as some put behind a body
+ * (RFC 9112 2.2): it is idle, and would take a 408 for the answer to what it sends next.
+ */
+static bool has_begun_no_request(const struct relay *relay)
+{
+	struct slice read = buffer_slice(&relay->from_client);
+
+	if (relay->exchange.request != REQUEST_HEAD)
+		return false;
+	while (read.len > 0 && (read.data[0] == '\r' || read.data[0] == '\n')) {
+		read.data++;
+		read.len--;
+	}
+	return read.len == 0;
 }
 
 void client_expired(struct client *client)
@@ -139,7 +169,10 @@ void client_expired(struct client *client)
 	case CLIENT_EXCHANGE: break;
 	}
 	/* Who does not take an answer would not take this one either. */
-	if (relay->exchange.response == RESPONSE_WAITING && relay->to_client.pending == 0) {
+	if (has_begun_no_request(relay)) {
+		relay_client_lost(relay, CLOSE_IDLE);
+	} else if (relay->exchange.response == RESPONSE_WAITING &&
+		   relay->to_client.pending == 0) {
 		exchange_client_lost(&relay->exchange);
 		relay_answer(relay, 408, "the request did not arrive in time");
 	} else {
@@ -197,6 +230,7 @@ static bool begin_exchange(struct client *client)
 	}
 	set_state(client, CLIENT_EXCHANGE);
 	client->relay = relay;
+	worker_make_room(client->worker);
 	return true;
 }
 
@@ -266,6 +300,14 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	} else {
 		on_readable(client);
 	}
+}
+
+void client_settle_trust(struct client *client)
+{
+	struct ip_address ip;
+
+	client->trusted = ip_address_parse(client_host(client), &ip) &&
+			  network_set_has(&client->acceptor->conf.trusted_networks, &ip);
 }
 
 void client_accept(struct acceptor *acceptor, int fd, const struct address *peer)

@@ -62,11 +62,17 @@ void client_close(struct client *client, enum close_reason reason);
 /* Likewise with a reset, where a plain close would pass for the end of an answer. */
 void client_reset(struct client *client, enum close_reason reason);
 
-/* The relay has finished and is gone: keep the connection, linger, or close. */
+/*
+ * The relay has finished and is gone: keep the connection, linger, or close. persists:
+ * the client was not told otherwise, and may be sending its next request already.
+ */
 void client_exchange_done(struct client *client, bool persists, bool all_read);
 
 /* weir ends: a request that an idle client has sent, or is sending, is its last. */
 void client_serve_last(struct client *client);
+
+/* Whether its X-Forwarded-* are believed, as its acceptor's configuration has it now. */
+void client_settle_trust(struct client *client);
 
 /* Its deadline has passed. */
 void client_expired(struct client *client);

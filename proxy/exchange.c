@@ -46,8 +46,11 @@ void exchange_request_end(struct exchange *ex)
 
 void exchange_forwarded(struct exchange *ex, uint64_t now_us)
 {
+	uint64_t before_us = now_us - ex->started_us;
+
 	assert(ex->request == REQUEST_DONE);
-	ex->forwarded_us = now_us;
+	/* The client waited for a server of the arm's: no quick answer hides that. */
+	ex->forwarded_us = now_us - (ex->waited_us < before_us ? ex->waited_us : before_us);
 }
 
 void exchange_first_byte(struct exchange *ex, uint64_t now_us)
@@ -162,6 +165,11 @@ static enum exchange_step lost_before_answer(
 		return answer(
 		    ex, FAILURE_CONNECT, 502, "the upstream server could not be reached");
 	case LOSS_CONNECT_TIMEOUT:
+		/* Once: the client has waited long enough. */
+		if (again && facts->others && ex->waited_us == 0) {
+			ex->waited_us = facts->waited_us;
+			return STEP_RETRY;
+		}
 		return answer(ex, FAILURE_CONNECT, 504,
 		    "the upstream server did not accept the connection in time");
 	case LOSS_TIMEOUT:

@@ -59,6 +59,8 @@ struct loss_facts {
 	bool response_begun; /* a byte of the answer had come */
 	bool delivered;      /* a byte of the request may have reached the server */
 	bool replayable;     /* all that was sent is still there */
+	bool others;         /* the upstream has other servers */
+	uint64_t waited_us;  /* with LOSS_CONNECT_TIMEOUT */
 };
 
 struct exchange {
@@ -81,7 +83,8 @@ struct exchange {
 	unsigned attempts; /* connections tried */
 
 	uint64_t started_us;    /* first byte of the request */
-	uint64_t forwarded_us;  /* its last byte was sent on; 0 before */
+	uint64_t waited_us;     /* for a server that took no connection; another was tried */
+	uint64_t forwarded_us;  /* its last byte was sent on, less that wait; 0 before */
 	uint64_t first_byte_us; /* of the response; 0 before */
 	struct outcome outcome; /* filled in as facts come; complete once it is over */
 };

@@ -76,7 +76,7 @@ static bool read_fields(struct cursor *c, const struct h1_limits *limits,
 	while (!(c->at < c->end && *c->at == '\r')) {
 		uint32_t bit;
 
-		if (n == limits->max_fields || n == MESSAGE_MAX_FIELDS)
+		if (n == limits->max_fields || n == MESSAGE_PEER_FIELDS)
 			return refuse(fault, 431, "too many header fields");
 		if (!read_field(c, &message->fields[n]))
 			return refuse(fault, 400, "malformed header field");
@@ -344,7 +344,7 @@ bool h1_head_read_trailers(
 	message->body = BODY_NONE;
 	while (c.at < c.end) {
 		if (message->n_fields == limits->max_fields ||
-		    message->n_fields == MESSAGE_MAX_FIELDS ||
+		    message->n_fields == MESSAGE_PEER_FIELDS ||
 		    !read_field(&c, &message->fields[message->n_fields]))
 			return false;
 		message->ids |= FIELD_BIT(message->fields[message->n_fields++].id);

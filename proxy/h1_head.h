@@ -14,7 +14,7 @@
 
 struct h1_limits {
 	uint32_t max_head_bytes; /* start line and fields, the empty line included */
-	uint32_t max_fields;     /* at most MESSAGE_MAX_FIELDS */
+	uint32_t max_fields;     /* at most MESSAGE_PEER_FIELDS */
 	uint32_t max_uri_bytes;  /* of a request target */
 };
 

@@ -187,10 +187,21 @@ static char *put_framing(
 	return at;
 }
 
+/* One that goes on: a rule may have put it behind one that does not. */
+static bool has_date(const struct message *response)
+{
+	if (!message_has(response, FIELD_BIT(FIELD_DATE)))
+		return false;
+	for (uint32_t i = 0; i < response->n_fields; i++) {
+		if (response->fields[i].id == FIELD_DATE && !response->fields[i].drop)
+			return true;
+	}
+	return false;
+}
+
 bool h1_write_response_head(
     struct buffer *out, const struct message *response, const struct response_context *context)
 {
-	const struct field *date;
 	char *at, *from;
 
 	if (!buffer_reserve(out, fields_bytes(response) + response->reason.len +
@@ -200,9 +211,9 @@ bool h1_write_response_head(
 	from = at = out->data + out->end;
 	at = put_status_line(at, response->status, response->reason);
 	at = put_fields(at, response);
-	at = context->own ? PUT_LITERAL(at, "Server: weir\r\n") : put_via(at, response->minor);
-	date = message_find(response, FIELD_DATE);
-	if (context->date.len > 0 && (date == NULL || date->drop))
+	if (!context->own)
+		at = put_via(at, response->minor);
+	if (context->date.len > 0 && !has_date(response))
 		at = put_field(at, SLICE("Date"), context->date);
 	if (context->issue_cookie.len > 0)
 		at = put_field(at, SLICE("Set-Cookie"), context->issue_cookie);

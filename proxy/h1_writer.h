@@ -37,7 +37,7 @@ struct response_context {
 	struct slice issue_cookie; /* a Set-Cookie value to add; may be empty */
 	struct slice
 	    upgrade; /* with 101: the protocol it changes to; with 426: those it wants */
-	bool own;    /* weir's answer, not one that it passes on */
+	bool own;    /* weir's answer, not one that it passes on: no Via */
 };
 
 __attribute__((warn_unused_result)) bool h1_write_response_head(

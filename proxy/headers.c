@@ -83,6 +83,11 @@ bool headers_strip_hop_by_hop(
 	return true;
 }
 
+static bool has_underscore(struct slice name)
+{
+	return memchr(name.data, '_', name.len) != NULL;
+}
+
 void headers_strip_replaced(struct message *request, bool allow_underscores)
 {
 	for (uint32_t i = 0; i < request->n_fields; i++) {
@@ -93,8 +98,7 @@ void headers_strip_replaced(struct message *request, bool allow_underscores)
 		case FIELD_X_REQUEST_ID: field->drop = true; break;
 		case FIELD_EXPECT: field->drop = field->drop || request->minor == 0; break;
 		case FIELD_OTHER:
-			if (!allow_underscores &&
-			    memchr(field->name.data, '_', field->name.len) != NULL)
+			if (!allow_underscores && has_underscore(field->name))
 				field->drop = true;
 			break;
 		default: break;
@@ -153,20 +157,43 @@ bool headers_accept_trailers(const struct message *request)
 	return request->minor > 0 && has_element(request, FIELD_TE, SLICE("trailers"));
 }
 
+/* lower: how it is spelled in lower case. */
+static bool begins_with(struct slice name, struct slice lower)
+{
+	return name.len >= lower.len &&
+	       slice_equal_nocase((struct slice) { name.data, lower.len }, lower);
+}
+
+/* Accept-Ranges, ETag and the digests may come behind a body, by their own definitions. */
 static bool may_trail(const struct field *field)
 {
 	static const struct slice never[] = {
+		{ "accept", 6 },
+		{ "accept-charset", 14 },
+		{ "accept-encoding", 15 },
+		{ "accept-language", 15 },
+		{ "age", 3 },
 		{ "authorization", 13 },
 		{ "cache-control", 13 },
 		{ "content-encoding", 16 },
+		{ "content-location", 16 },
 		{ "content-range", 13 },
 		{ "content-type", 12 },
+		{ "expires", 7 },
+		{ "location", 8 },
+		{ "pragma", 6 },
 		{ "range", 5 },
+		{ "retry-after", 11 },
+		{ "vary", 4 },
 		{ "weir-token", 10 },
 		{ "www-authenticate", 16 },
+		{ "x-real-ip", 9 },
 	};
 
 	if (field->id != FIELD_OTHER && field->id != FIELD_DATE)
+		return false;
+	if (begins_with(field->name, SLICE("if-")) ||
+	    begins_with(field->name, SLICE("x-forwarded-")))
 		return false;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		if (slice_equal_nocase(field->name, never[i]))
@@ -175,10 +202,14 @@ static bool may_trail(const struct field *field)
 	return true;
 }
 
-void headers_strip_trailers(struct message *trailers)
+void headers_strip_trailers(struct message *trailers, bool allow_underscores)
 {
-	for (uint32_t i = 0; i < trailers->n_fields; i++)
-		trailers->fields[i].drop = !may_trail(&trailers->fields[i]);
+	for (uint32_t i = 0; i < trailers->n_fields; i++) {
+		struct field *field = &trailers->fields[i];
+
+		field->drop =
+		    !may_trail(field) || (!allow_underscores && has_underscore(field->name));
+	}
 }
 
 /* "h2c", "HTTP/2.0", "TLS/1.0": the connection would carry requests unseen. */
@@ -216,21 +247,31 @@ struct slice headers_upgrade(
 
 bool headers_count_forward(struct message *request, char digits[MAX_FORWARDS_DIGITS])
 {
-	struct field *field = NULL;
-	uint64_t n;
+	struct field *counted = NULL;
+	uint64_t least = UINT64_MAX;
+	bool nominated; /* by Connection: then it ends here */
 	int len;
 
-	if (request->method_id != METHOD_OPTIONS && request->method_id != METHOD_TRACE)
+	if ((request->method_id != METHOD_OPTIONS && request->method_id != METHOD_TRACE) ||
+	    !message_has(request, FIELD_BIT(FIELD_MAX_FORWARDS)))
 		return true;
-	for (uint32_t i = 0; i < request->n_fields && field == NULL; i++) {
-		if (request->fields[i].id == FIELD_MAX_FORWARDS)
-			field = &request->fields[i];
+	for (uint32_t i = 0; i < request->n_fields; i++) {
+		struct field *field = &request->fields[i];
+		uint64_t n;
+
+		if (field->id != FIELD_MAX_FORWARDS || !slice_to_u64(field->value, &n))
+			continue;
+		least = n < least ? n : least;
+		counted = field;
 	}
-	if (field == NULL || !slice_to_u64(field->value, &n))
+	if (counted == NULL)
 		return true;
-	if (n == 0)
+	if (least == 0)
 		return false;
-	len = snprintf(digits, MAX_FORWARDS_DIGITS, "%llu", (unsigned long long)n - 1);
-	field->value = (struct slice) { digits, (size_t)len };
+	nominated = counted->drop;
+	headers_drop(request, FIELD_MAX_FORWARDS);
+	counted->drop = nominated;
+	len = snprintf(digits, MAX_FORWARDS_DIGITS, "%llu", (unsigned long long)least - 1);
+	counted->value = (struct slice) { digits, (size_t)len };
 	return true;
 }

@@ -37,9 +37,10 @@ bool headers_accept_trailers(const struct message *request);
 
 /*
  * Marks the trailer fields that must not come behind a body: framing, routing,
- * credentials, what says how to read the content (RFC 9110 6.5.1).
+ * credentials, what modifies a request or controls a response, what says how to read
+ * the content (RFC 9110 6.5.1); and, unless they are allowed, names with an underscore.
  */
-void headers_strip_trailers(struct message *trailers);
+void headers_strip_trailers(struct message *trailers, bool allow_underscores);
 
 /*
  * The protocols a client asks to change to, or an empty slice: where it does not
@@ -50,7 +51,8 @@ struct slice headers_upgrade(
 
 /*
  * Max-Forwards of OPTIONS and TRACE (RFC 9110 7.6.2): false where it is used up
- * and the request ends here; else it is counted down, in `digits`.
+ * and the request ends here; else it is counted down, in `digits`. Of several the
+ * smallest counts, and goes on alone.
  */
 enum {
 	MAX_FORWARDS_DIGITS = 24

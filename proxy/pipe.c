@@ -15,6 +15,8 @@ struct pipe *pipe_take(struct pipes *pipes)
 		pipes->n_spare--;
 		return pipe;
 	}
+	if (pipes->n_open >= pipes->max_open)
+		return NULL;
 	pipe = calloc(1, sizeof(*pipe));
 	if (pipe == NULL)
 		return NULL;
@@ -22,6 +24,7 @@ struct pipe *pipe_take(struct pipes *pipes)
 		free(pipe);
 		return NULL;
 	}
+	pipes->n_open++;
 	pipe->read_fd = fds[0];
 	pipe->write_fd = fds[1];
 	/* Where it is refused (pipe-user-pages-soft), the smaller one does as well. */
@@ -29,8 +32,9 @@ struct pipe *pipe_take(struct pipes *pipes)
 	return pipe;
 }
 
-static void close_pipe(struct pipe *pipe)
+static void close_pipe(struct pipes *pipes, struct pipe *pipe)
 {
+	pipes->n_open--;
 	close(pipe->read_fd);
 	close(pipe->write_fd);
 	free(pipe);
@@ -39,7 +43,7 @@ static void close_pipe(struct pipe *pipe)
 void pipe_put(struct pipes *pipes, struct pipe *pipe)
 {
 	if (pipe->n > 0 || pipes->n_spare == PIPES_SPARE_MAX) {
-		close_pipe(pipe);
+		close_pipe(pipes, pipe);
 		return;
 	}
 	pipe->next_spare = pipes->spare;
@@ -53,7 +57,7 @@ void pipes_done(struct pipes *pipes)
 		struct pipe *pipe = pipes->spare;
 
 		pipes->spare = pipe->next_spare;
-		close_pipe(pipe);
+		close_pipe(pipes, pipe);
 	}
 	pipes->n_spare = 0;
 }

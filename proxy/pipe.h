@@ -3,7 +3,8 @@
  * kernel (splice(2)), so that their bytes are never copied to weir and back.
  *
  * Thread     one worker's.
- * Ownership  the worker's spare ones; a relay borrows one while bytes are in it.
+ * Ownership  the worker's spare ones; a relay borrows one while bytes are in it. So
+ *            slow readers keep them: what they may have together is limited.
  */
 #ifndef PROXY_PIPE_H
 #define PROXY_PIPE_H
@@ -20,6 +21,8 @@ struct pipe {
 struct pipes {
 	struct pipe *spare;
 	unsigned n_spare;
+	uint32_t n_open; /* spare or borrowed */
+	uint32_t max_open;
 };
 
 enum {
@@ -29,7 +32,7 @@ enum {
 	PIPES_SPARE_MAX = 32,
 };
 
-/* NULL where the system has none to give: copy instead. */
+/* NULL where max_open are borrowed, or the system has none to give: copy instead. */
 struct pipe *pipe_take(struct pipes *pipes);
 
 /* Back to the spare ones, or closed where bytes are left in it. */

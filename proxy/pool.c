@@ -1,13 +1,14 @@
 #include "proxy/pool.h"
 
 #include "proxy/server_conn.h"
+#include "proxy/worker.h"
 
 #include <assert.h>
 #include <stddef.h>
 
 bool pool_put(struct pool *pool, struct server_conn *conn, uint32_t max_idle)
 {
-	if (pool->n_idle >= max_idle)
+	if (pool->n_idle >= max_idle || !worker_has_room(conn->worker))
 		return false;
 	conn->newer = NULL;
 	conn->older = pool->newest;
@@ -17,6 +18,7 @@ bool pool_put(struct pool *pool, struct server_conn *conn, uint32_t max_idle)
 		pool->oldest = conn;
 	pool->newest = conn;
 	pool->n_idle++;
+	conn->worker->n_idle_servers++;
 	return true;
 }
 
@@ -33,6 +35,7 @@ void pool_remove(struct pool *pool, struct server_conn *conn)
 		pool->oldest = conn->newer;
 	conn->newer = conn->older = NULL;
 	pool->n_idle--;
+	conn->worker->n_idle_servers--;
 }
 
 struct server_conn *pool_take(struct pool *pool)

@@ -22,7 +22,10 @@ struct pool {
 /* The most recently used idle connection, or NULL: connect a new one. */
 struct server_conn *pool_take(struct pool *pool);
 
-/* False where max_idle are idle already: the caller keeps the connection. */
+/*
+ * False where max_idle are idle already, or the worker has no descriptor for it: the
+ * caller keeps the connection.
+ */
 __attribute__((warn_unused_result)) bool pool_put(
     struct pool *pool, struct server_conn *conn, uint32_t max_idle);
 

@@ -28,9 +28,10 @@ static void init_for_request(struct relay *relay)
 	relay->client_lost = false;
 	relay->server_deaf = false;
 	relay->has_arm = false;
-	relay->client_wait = (struct relay_wait) { 0 };
-	relay->server_wait = (struct relay_wait) { 0 };
+	relay->client_waits = (struct relay_waits) { 0 };
+	relay->server_waits = (struct relay_waits) { 0 };
 	relay->client_bytes = 0;
+	relay->client_taken = 0;
 	relay->server_bytes = 0;
 	relay->chunked_to_server = false;
 	relay->tunnel = false;
@@ -163,7 +164,9 @@ void relay_expect_response(struct relay *relay)
 bool relay_write_last_chunk(
     struct relay *relay, const struct h1_parser *parser, struct sendq *q)
 {
+	const struct route_conf *conf = relay->route->conf;
 	struct message *trailers = &relay->worker->message;
+	bool to_server = q == &relay->to_server;
 	struct buffer section;
 	bool ok;
 
@@ -172,7 +175,10 @@ bool relay_write_last_chunk(
 	/* What llhttp lets pass and the RFC does not is left behind. */
 	if (!h1_parser_trailers(parser, trailers))
 		message_clear(trailers);
-	headers_strip_trailers(trailers);
+	headers_strip_trailers(trailers,
+	    !to_server || relay->client->acceptor->conf.underscores == UNDERSCORES_ALLOW);
+	rewrite_trailers(
+	    to_server ? &conf->request_headers : &conf->response_headers, trailers);
 	/* Not into the queue itself, which may hold what is kept for a replay. */
 	buffer_init(&section, q->held.cap);
 	ok = h1_write_last_chunk(&section, trailers) && sendq_copy(q, buffer_slice(&section));
@@ -190,15 +196,9 @@ bool relay_reads_client(const struct relay *relay)
 	return relay->to_server.pending == 0 && !relay->server_deaf;
 }
 
-/* Bytes wait for the client to take them. */
-static bool client_lags(const struct relay *relay)
-{
-	return relay->to_client.pending > 0 || relay->pipe != NULL;
-}
-
 bool relay_reads_server(const struct relay *relay)
 {
-	return !client_lags(relay) && !relay->server_eof;
+	return !relay_client_lags(relay) && !relay->server_eof;
 }
 
 static bool write_queue(struct transport *transport, struct sendq *q, uint64_t *written)
@@ -223,9 +223,11 @@ static void flush_to_server(struct relay *relay)
 	struct server_conn *server = relay->server;
 
 	if (server != NULL && server->state == SERVER_BUSY && !relay->server_deaf) {
-		if (q->pending > 0 && !write_queue(&server->transport, q, &server->written))
+		if (q->pending > 0 && !write_queue(&server->transport, q, &server->written)) {
 			/* Its answer, or why it closed, is still to be read. */
+			server_conn_note_reset(server);
 			relay->server_deaf = true;
+		}
 		if (q->pending == 0 && relay->exchange.request == REQUEST_DONE &&
 		    relay->exchange.forwarded_us == 0) {
 			exchange_forwarded(&relay->exchange, worker_now_us(relay->worker));
@@ -279,7 +281,7 @@ static void drain_pipe(struct relay *relay)
 
 	switch (pipe_drain(relay->pipe, &relay->client->transport)) {
 	case IO_DONE:
-		relay->client_bytes += before - relay->pipe->n;
+		relay->client_taken += before - relay->pipe->n;
 		if (relay->pipe->n == 0)
 			drop_pipe(relay);
 		break;
@@ -294,7 +296,7 @@ static void flush_to_client(struct relay *relay)
 
 	if (relay->client_lost)
 		return;
-	if (q->pending > 0 && !write_queue(&relay->client->transport, q, &relay->client_bytes))
+	if (q->pending > 0 && !write_queue(&relay->client->transport, q, &relay->client_taken))
 		relay_client_lost(relay, CLOSE_BY_CLIENT);
 	else if (!sendq_keep(q))
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
@@ -392,6 +394,16 @@ enum settled {
 	SETTLED_GONE,  /* over; the relay has been given back */
 };
 
+/* The server has answered early and reads on: it gets what the client has sent. */
+static bool upload_goes_on(const struct relay *relay)
+{
+	const struct exchange *ex = &relay->exchange;
+
+	return relay->server != NULL && relay->server->state == SERVER_BUSY &&
+	       !relay->server_deaf && relay->to_server.pending > 0 &&
+	       ex->response == RESPONSE_DONE && !ex->local && !exchange_awaits_continue(ex);
+}
+
 static enum settled settle(struct relay *relay)
 {
 	struct exchange *ex = &relay->exchange;
@@ -410,13 +422,14 @@ static enum settled settle(struct relay *relay)
 		end_with_client(relay, CLOSE_DONE);
 		return SETTLED_GONE;
 	}
-	if (!exchange_is_over(ex, relay->server != NULL && !relay->server_deaf))
+	if (!exchange_is_over(ex, relay->server != NULL && !relay->server_deaf) ||
+	    upload_goes_on(relay))
 		return SETTLED_WAITS;
 	if (ex->response == RESPONSE_BROKEN) {
 		end_with_client(relay, CLOSE_CUT);
 		return SETTLED_GONE;
 	}
-	if (client_lags(relay))
+	if (relay_client_lags(relay))
 		return SETTLED_WAITS;
 	persists = ex->client_persists;
 	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
@@ -449,78 +462,11 @@ static bool watch_both(struct relay *relay)
 	struct server_conn *server = relay->server;
 
 	if (server != NULL && server->state == SERVER_BUSY &&
-	    !watch(&server->transport, relay_reads_server(relay), relay->to_server.pending > 0))
+	    !watch(&server->transport, relay_reads_server(relay),
+		relay->to_server.pending > 0 && !relay->server_deaf))
 		return false;
-	return watch(&relay->client->transport, relay_reads_client(relay), client_lags(relay));
-}
-
-static uint32_t client_patience_ms(const struct relay *relay)
-{
-	const struct listen_conf *conf = &relay->client->acceptor->conf;
-
-	if (client_lags(relay))
-		return conf->write_timeout_ms;
-	if (relay->tunnel)
-		return relay->upstream->conf->tunnel_timeout_ms;
-	if (relay->exchange.request == REQUEST_BODY && relay->to_server.pending == 0 &&
-	    !exchange_awaits_continue(&relay->exchange))
-		return conf->body_timeout_ms;
-	return 0;
-}
-
-static uint32_t server_patience_ms(const struct relay *relay)
-{
-	const struct upstream_conf *conf = relay->upstream->conf;
-
-	if (relay->server->state == SERVER_CONNECTING)
-		return conf->connect_timeout_ms;
-	if (relay->to_server.pending > 0)
-		return conf->write_timeout_ms;
-	if (exchange_awaits_continue(&relay->exchange))
-		return conf->response_timeout_ms;
-	if (relay->exchange.request != REQUEST_DONE || client_lags(relay) || relay->tunnel)
-		return 0;
-	return relay->exchange.response == RESPONSE_WAITING ? conf->response_timeout_ms
-							    : conf->body_timeout_ms;
-}
-
-/*
- * A deadline runs from the last progress of what it waits for, so that events of
- * the other side do not put it off.
- */
-static void set_deadline(struct deadlines *all, struct deadline *deadline,
-    struct relay_wait *wait, uint64_t now_ms, struct relay_wait next)
-{
-	if (next.patience_ms == wait->patience_ms && next.progress == wait->progress)
-		return;
-	*wait = next;
-	if (next.patience_ms == 0)
-		deadline_stop(deadline);
-	else
-		deadline_set(all, deadline, now_ms + next.patience_ms);
-}
-
-static void set_deadlines(struct relay *relay)
-{
-	struct worker *worker = relay->worker;
-	struct client *client = relay->client;
-	struct server_conn *server = relay->server;
-	uint64_t now_ms = worker_now_ms(worker);
-
-	if (relay->exchange.request != REQUEST_HEAD)
-		set_deadline(&worker->client_deadlines, &client->deadline, &relay->client_wait,
-		    now_ms,
-		    (struct relay_wait) { client_patience_ms(relay), relay->client_bytes });
-	else
-		/* A head's time runs from its first byte, however many follow. */
-		set_deadline(&worker->client_deadlines, &client->deadline, &relay->client_wait,
-		    now_ms,
-		    (struct relay_wait) { client->acceptor->conf.header_timeout_ms, 0 });
-	if (server != NULL)
-		set_deadline(&worker->server_deadlines, &server->deadline, &relay->server_wait,
-		    now_ms,
-		    (struct relay_wait) {
-			server_patience_ms(relay), server->written + relay->server_bytes });
+	return watch(
+	    &relay->client->transport, relay_reads_client(relay), relay_client_lags(relay));
 }
 
 void relay_run(struct relay *relay)
@@ -539,7 +485,7 @@ void relay_run(struct relay *relay)
 		break;
 	}
 	if (watch_both(relay)) {
-		set_deadlines(relay);
+		relay_set_deadlines(relay);
 		return;
 	}
 	relay_client_lost(relay, CLOSE_NO_MEMORY);

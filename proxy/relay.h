@@ -31,10 +31,17 @@ enum {
 	RELAY_COOKIE_MAX = 192,
 };
 
-/* What a deadline is set for: it is set anew when either changes. */
+/* What a side is waited for: its time begins anew when either changes. */
 struct relay_wait {
 	uint32_t patience_ms; /* 0: none */
 	uint64_t progress;
+	uint64_t due_ms;
+};
+
+/* The two things at once: that it sends something, and that it takes what waits for it. */
+struct relay_waits {
+	struct relay_wait sends, takes;
+	uint64_t due_ms; /* what its connection's deadline is set to; 0: not by this exchange */
 };
 
 struct relay {
@@ -48,6 +55,7 @@ struct relay {
 	struct worker_view *view;   /* a reference, from the request's head on */
 	const struct route *route;  /* NULL before, and where none matched */
 	const struct upstream *upstream;
+	const struct server *tried; /* of the upstream's, last */
 	struct exchange exchange;
 
 	struct h1_parser request_parser;
@@ -60,19 +68,20 @@ struct relay {
 	struct pipe *pipe; /* behind to_client: a large body's bytes; NULL: none */
 	struct sendq to_client;
 
-	struct relay_wait client_wait;
-	struct relay_wait server_wait;
-	uint64_t client_bytes; /* read from it and written to it */
+	struct relay_waits client_waits;
+	struct relay_waits server_waits;
+	uint64_t client_bytes; /* read from it */
+	uint64_t client_taken; /* written to it */
 	uint64_t server_bytes; /* read from it */
 	size_t client_used;    /* of from_client: to be consumed after the flush */
 	size_t server_used;    /* likewise of from_server */
 	bool client_lost;
 	enum close_reason lost_reason;
-	bool server_deaf; /* writing to it failed; its answer may still come */
+	bool server_deaf; /* nothing is written to it any more; its answer may still come */
 	bool has_arm;     /* an arm was chosen: the outcome is counted */
 	bool chunked_to_server;
 	bool tunnel;      /* upgraded: bytes pass both ways unread */
-	bool server_eof;  /* of a tunnel: the server will send no more */
+	bool server_eof;  /* the server will send no more */
 	bool told_client; /* of a tunnel: our side to the client is closed */
 	bool told_server;
 	uint16_t refusal; /* status that weir answers once the request is read */
@@ -158,6 +167,15 @@ void relay_expect_response(struct relay *relay);
 __attribute__((warn_unused_result)) bool relay_write_last_chunk(
     struct relay *relay, const struct h1_parser *parser, struct sendq *q);
 
+/* Bytes wait for the client to take them. */
+static inline bool relay_client_lags(const struct relay *relay)
+{
+	return relay->to_client.pending > 0 || relay->pipe != NULL;
+}
+
+/* For how long each side is waited for now. */
+void relay_set_deadlines(struct relay *relay);
+
 /* Counts the outcome, once. */
 void relay_record(struct relay *relay);
 
@@ -169,7 +187,7 @@ void relay_touch(struct relay *relay, bool matters);
 
 /* The server has answered 101: from here on bytes pass as they are. */
 __attribute__((warn_unused_result)) bool relay_open_tunnel(
-    struct relay *relay, const struct message *answer);
+    struct relay *relay, struct message *answer);
 
 /* Passes on that a side has closed. True where the tunnel is at its end. */
 __attribute__((warn_unused_result)) bool relay_tunnel_is_over(struct relay *relay);

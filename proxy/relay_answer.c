@@ -50,7 +50,7 @@ static bool compose(
 {
 	const struct route_conf *conf = relay->route->conf;
 	struct slice location;
-	bool added = true;
+	bool added;
 
 	*body = (struct slice) { 0 };
 	answer->status = conf->respond.status;
@@ -62,13 +62,15 @@ static bool compose(
 	answer->reason = slice_of(h1_reason_phrase(answer->status));
 	answer->minor = 1;
 	message_clear(answer);
+	added = message_add(answer, FIELD_OTHER, SLICE("Server"), SLICE("weir"));
 	if (conf->redirect.status != 0) {
-		added = message_add(answer, FIELD_OTHER, SLICE("Location"), location);
+		added = message_add(answer, FIELD_OTHER, SLICE("Location"), location) && added;
 	} else if (conf->respond.text[0] != '\0' && answer->status != 204 &&
 		   answer->status != 304) {
 		*body = slice_of(conf->respond.text);
 		added = message_add(answer, FIELD_OTHER, SLICE("Content-Type"),
-		    SLICE("text/plain; charset=utf-8"));
+			    SLICE("text/plain; charset=utf-8")) &&
+			added;
 	}
 	answer->body = BODY_LENGTH;
 	answer->content_length = body->len;

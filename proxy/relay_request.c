@@ -349,6 +349,8 @@ void relay_begin(struct relay *relay, struct message *request)
 	struct h1_fault fault;
 
 	settle_request_id(relay, request);
+	/* No body may follow the answer to a HEAD, a refused one's either. */
+	relay->exchange.method = request->method_id;
 	if (!headers_strip_hop_by_hop(request, &options, &fault)) {
 		relay_answer(relay, fault.status, fault.reason);
 		return;
@@ -365,8 +367,14 @@ static const struct server *next_server(struct relay *relay)
 {
 	const struct upstream *upstream = relay->upstream;
 	size_t index = (size_t)(upstream - relay->view->snapshot->upstreams);
+	uint32_t *next = &relay->view->next_server[index];
+	const struct server *server = upstream->servers[(*next)++ % upstream->n_servers];
 
-	return upstream->servers[relay->view->next_server[index]++ % upstream->n_servers];
+	/* Other requests have moved the turn on meanwhile: it may be the one that failed. */
+	if (relay->exchange.attempts > 1 && server == relay->tried)
+		server = upstream->servers[(*next)++ % upstream->n_servers];
+	relay->tried = server;
+	return server;
 }
 
 void relay_connect(struct relay *relay, bool fresh)
@@ -381,7 +389,8 @@ void relay_connect(struct relay *relay, bool fresh)
 	relay_expect_response(relay);
 	relay->server = server_conn_get(
 	    relay->worker, (struct server *)(uintptr_t)next_server(relay), relay, fresh);
-	relay->server_wait = (struct relay_wait) { 0 };
+	relay->server_waits = (struct relay_waits) { 0 };
+	relay->server_eof = false;
 	if (relay->server != NULL)
 		return;
 	/* Out of descriptors, ports or memory: no fault of the server's. */

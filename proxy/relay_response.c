@@ -177,13 +177,33 @@ void relay_feed_response(struct relay *relay, struct slice input)
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 }
 
+/* Whether the request would be repeated if only it were certain that nobody reads it. */
+static bool is_doubtful(struct relay *relay)
+{
+	return relay->exchange.response == RESPONSE_WAITING && relay->server != NULL &&
+	       relay->server->reused && !method_is_idempotent(relay->exchange.method) &&
+	       !h1_parser_begun(&relay->response_parser) && relay->n_interim == 0 &&
+	       relay->to_server.replayable && server_conn_doubt(relay->server);
+}
+
+/* A write has failed, and what looks like the end of a stream is where it was cut. */
+static bool was_reset(const struct relay *relay)
+{
+	return relay->server != NULL && relay->server->reset && !relay->server->fin;
+}
+
 void relay_server_eof(struct relay *relay)
 {
 	if (relay->tunnel) {
 		relay->server_eof = true;
 		return;
 	}
-	if (relay->exchange.response == RESPONSE_BODY &&
+	if (is_doubtful(relay)) {
+		relay->server_eof = true;
+		relay->server_deaf = true;
+		return;
+	}
+	if (relay->exchange.response == RESPONSE_BODY && !was_reset(relay) &&
 	    h1_parser_eof(&relay->response_parser)) {
 		relay->exchange.server_persists = false;
 		on_end(relay, false);
@@ -205,6 +225,8 @@ void relay_server_lost(struct relay *relay, enum server_loss loss)
 		    h1_parser_begun(&relay->response_parser) || relay->n_interim > 0,
 		.delivered = server != NULL && server_conn_delivered(server),
 		.replayable = !sent || q->replayable,
+		.others = relay->upstream->n_servers > 1,
+		.waited_us = (uint64_t)relay->upstream->conf->connect_timeout_ms * 1000,
 	};
 
 	relay_release_server(relay, false);

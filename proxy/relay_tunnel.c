@@ -13,16 +13,23 @@ static bool was_asked_for(const struct relay *relay, struct slice protocol)
 	return false;
 }
 
-bool relay_open_tunnel(struct relay *relay, const struct message *answer)
+bool relay_open_tunnel(struct relay *relay, struct message *answer)
 {
 	struct sendq *q = &relay->to_client;
 	const struct field *upgrade = message_find(answer, FIELD_UPGRADE);
-	struct response_context context = { .framing = FRAMING_NONE };
+	struct response_context context = {
+		.framing = FRAMING_NONE,
+		.issue_cookie = { relay->issue_cookie, relay->issue_cookie_len },
+	};
+	struct h1_fault fault;
 
 	if (upgrade == NULL || !was_asked_for(relay, upgrade->value) ||
 	    relay->exchange.request != REQUEST_DONE)
 		return false;
 	context.upgrade = upgrade->value;
+	if (relay->route->rewrites_response &&
+	    !rewrite_response(&relay->rewrite, answer, &relay->arena, &fault))
+		return false;
 	if (!h1_write_response_head(&q->held, answer, &context))
 		return false;
 	sendq_written(q);
@@ -48,11 +55,13 @@ static void pass_on_eof(
 
 bool relay_tunnel_is_over(struct relay *relay)
 {
-	if (relay->server == NULL || relay->server_deaf)
-		return relay->to_client.pending == 0 || relay->server_deaf;
-	pass_on_eof(&relay->server->transport, relay->client->eof, &relay->to_server,
-	    &relay->told_server);
+	if (relay->server == NULL)
+		return relay->to_client.pending == 0;
+	if (!relay->server_deaf)
+		pass_on_eof(&relay->server->transport, relay->client->eof, &relay->to_server,
+		    &relay->told_server);
+	/* What a server that reads no more has sent last is passed on nevertheless. */
 	pass_on_eof(&relay->client->transport, relay->server_eof, &relay->to_client,
 	    &relay->told_client);
-	return relay->told_server && relay->told_client;
+	return (relay->told_server || relay->server_deaf) && relay->told_client;
 }

@@ -2,6 +2,9 @@
 
 #include "proxy/h1_grammar.h"
 
+/* Four for forwarded_apply(); or the few that an answer of weir's own begins with. */
+_Static_assert(MESSAGE_OWN_FIELDS >= 4 + 2 * HEADER_RULES_MAX, "room for all that is added");
+
 /* Of a bucket: 0 to 999,999. */
 enum {
 	BUCKET_DIGITS = 10
@@ -164,6 +167,14 @@ static void drop_named(struct message *message, const struct header_rule *rule)
 	}
 }
 
+void rewrite_trailers(const struct header_rules *rules, struct message *trailers)
+{
+	for (uint32_t i = 0; i < rules->n; i++) {
+		if (rules->items[i].op != HEADER_ADD)
+			drop_named(trailers, &rules->items[i]);
+	}
+}
+
 static bool append(struct message *message, const struct header_rule *rule,
     const struct rewrite_context *context, struct arena *arena, struct h1_fault *fault)
 {
@@ -206,6 +217,13 @@ static struct slice strip(struct slice target, struct slice prefix)
 	return (struct slice) { target.data + prefix.len, target.len - prefix.len };
 }
 
+/* OPTIONS of no path, in either of its forms (RFC 9112 3.2.4). */
+static bool is_of_whole_server(const struct message *request)
+{
+	return slice_equal(request->target, SLICE("*")) ||
+	       (request->method_id == METHOD_OPTIONS && request->target.len == 0);
+}
+
 static bool rewrite_target(const struct route_conf *route, struct message *request,
     struct arena *arena, struct h1_fault *fault)
 {
@@ -215,7 +233,7 @@ static bool rewrite_target(const struct route_conf *route, struct message *reque
 	size_t len;
 	char *at;
 
-	if (slice_equal(rest, SLICE("*"))) /* of the server as a whole: not of a path */
+	if (is_of_whole_server(request))
 		return true;
 	if (route->strip_prefix != NULL)
 		rest = strip(rest, slice_of(route->strip_prefix));

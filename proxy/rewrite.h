@@ -70,6 +70,12 @@ __attribute__((warn_unused_result)) bool rewrite_response(const struct rewrite_c
     struct message *response, struct arena *arena, struct h1_fault *fault);
 
 /*
+ * Drops the trailer fields of names that the rules remove or set: behind the body a
+ * peer could say again what was taken out of its head.
+ */
+void rewrite_trailers(const struct header_rules *rules, struct message *trailers);
+
+/*
  * The Location of the route's redirect: visible ASCII. A '?' is left out where the
  * query after it is empty; slashes with which a variable would name another host
  * become one. False with a 400 where ${host} or another value is needed and is

@@ -41,7 +41,7 @@ static void on_connected(struct server_conn *conn)
 {
 	struct relay *relay = conn->relay;
 
-	if (transport_connect_error(&conn->transport) != 0 ||
+	if (transport_error(&conn->transport) != 0 ||
 	    !transport_watch(&conn->transport, EV_READ)) {
 		relay_server_lost(relay, LOSS_CONNECT);
 		relay_run(relay);
@@ -79,10 +79,24 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 	return true;
 }
 
-/* Behind a FIN Linux reports a reset as EPIPE (tcp_reset()). */
-static void note_reset(struct server_conn *conn)
+void server_conn_note_reset(struct server_conn *conn)
 {
-	conn->reset = errno != EPIPE;
+	conn->reset = true;
+	/* Behind a FIN Linux reports a reset so (tcp_reset()). */
+	conn->fin = conn->fin || errno == EPIPE;
+}
+
+/* Where a reset was reported already, what looks like a FIN is none. */
+static void note_fin(struct server_conn *conn)
+{
+	if (!conn->reset)
+		conn->fin = true;
+}
+
+static void on_eof(struct server_conn *conn)
+{
+	note_fin(conn);
+	relay_server_eof(conn->relay);
 }
 
 /* A large body goes from socket to socket; END needs no more bytes. */
@@ -90,8 +104,11 @@ static void on_spliceable(struct relay *relay, struct pipe *pipe)
 {
 	switch (relay_splice(relay, pipe)) {
 	case IO_AGAIN: return;
-	case IO_EOF: relay_server_eof(relay); break;
-	case IO_ERROR: relay_server_lost(relay, LOSS_CLOSED); break;
+	case IO_EOF: on_eof(relay->server); break;
+	case IO_ERROR:
+		server_conn_note_reset(relay->server);
+		relay_server_lost(relay, LOSS_CLOSED);
+		break;
 	case IO_DONE:
 		relay_feed_response(relay, (struct slice) { relay->worker->scratch, 0 });
 		break;
@@ -125,9 +142,9 @@ static void on_readable(struct server_conn *conn)
 	}
 	switch (transport_read(&conn->transport, at, size, &n)) {
 	case IO_AGAIN: return;
-	case IO_EOF: relay_server_eof(relay); break;
+	case IO_EOF: on_eof(conn); break;
 	case IO_ERROR:
-		note_reset(conn);
+		server_conn_note_reset(conn);
 		relay_server_lost(relay, LOSS_CLOSED);
 		break;
 	case IO_DONE:
@@ -152,11 +169,13 @@ static void on_stale(struct server_conn *conn)
 	char byte;
 
 	switch (transport_peek(&conn->transport, &byte)) {
-	case IO_DONE: conn->reset = true; break; /* open, so that it may read the request */
-	case IO_ERROR: note_reset(conn); break;
-	default: break;
+	case IO_EOF: on_eof(conn); break;
+	case IO_ERROR:
+		server_conn_note_reset(conn);
+		relay_server_lost(relay, LOSS_CLOSED);
+		break;
+	default: relay_server_lost(relay, LOSS_CLOSED); break; /* it may read the request */
 	}
-	relay_server_lost(relay, LOSS_CLOSED);
 	relay_run(relay);
 }
 
@@ -265,18 +284,37 @@ void server_conn_put(struct server_conn *conn, uint32_t max_idle, uint32_t idle_
 	    worker_now_ms(worker) + idle_timeout_ms);
 }
 
+static bool wrote_nothing(const struct server_conn *conn)
+{
+	return conn->state != SERVER_BUSY || conn->written == conn->written_before;
+}
+
+/* The handshake's SYN counts as one byte. */
+static bool acknowledged_some(struct server_conn *conn)
+{
+	return transport_bytes_acked(&conn->transport) > conn->written_before + 1;
+}
+
 /*
- * Nothing was, where nothing could be written; and where the server's FIN came first
- * and did not acknowledge a byte of this exchange: it had closed before any
- * arrived. A reset alone says nothing of what was read before it.
+ * Nothing was, where nothing could be written; and where the server's FIN came first,
+ * then a reset, and no byte of this exchange was acknowledged: nobody was there to read.
+ * A FIN alone says nothing of what is still read, nor a reset alone of what was.
  */
 bool server_conn_delivered(struct server_conn *conn)
 {
-	if (conn->state != SERVER_BUSY || conn->written == conn->written_before)
+	if (wrote_nothing(conn))
 		return false;
-	/* The handshake's SYN counts as one byte. */
-	return conn->reset ||
-	       transport_bytes_acked(&conn->transport) > conn->written_before + 1;
+	return !conn->fin || !conn->reset || acknowledged_some(conn);
+}
+
+bool server_conn_doubt(struct server_conn *conn)
+{
+	if (conn->in_doubt || !conn->fin || wrote_nothing(conn))
+		return false;
+	conn->reset = conn->reset || transport_error(&conn->transport) != 0;
+	conn->in_doubt =
+	    !conn->reset && !acknowledged_some(conn) && transport_watch(&conn->transport, 0);
+	return conn->in_doubt;
 }
 
 void server_conn_expired(struct server_conn *conn)
@@ -285,6 +323,12 @@ void server_conn_expired(struct server_conn *conn)
 
 	if (conn->state == SERVER_IDLE) {
 		server_conn_close(conn);
+		return;
+	}
+	if (conn->in_doubt) {
+		conn->reset = transport_error(&conn->transport) != 0;
+		relay_server_lost(relay, LOSS_CLOSED);
+		relay_run(relay);
 		return;
 	}
 	relay_server_lost(

@@ -33,7 +33,9 @@ struct server_conn {
 	enum server_conn_state state;
 	uint32_t taken_turn;     /* the turn of the loop in which this exchange got it */
 	bool reused;             /* has served an exchange before this one */
-	bool reset;              /* and no FIN came before it: it may have read the request */
+	bool fin;                /* it has closed its side in good order */
+	bool reset;              /* it has reset the connection */
+	bool in_doubt;           /* a FIN came, and whether a reset follows is waited for */
 	uint64_t written;        /* bytes, since it was connected */
 	uint64_t written_before; /* when this exchange began */
 	struct server_conn *newer, *older; /* in the pool */
@@ -51,8 +53,20 @@ void server_conn_put(struct server_conn *conn, uint32_t max_idle, uint32_t idle_
 
 void server_conn_close(struct server_conn *conn);
 
-/* Whether any byte written in this exchange may have reached the server. */
+/* Whether any byte written in this exchange may have reached the server's process. */
 bool server_conn_delivered(struct server_conn *conn);
+
+/* A read or a write has failed with this errno. */
+void server_conn_note_reset(struct server_conn *conn);
+
+/*
+ * It has closed its side, and it cannot be told yet whether it reads on. True where that
+ * is worth SERVER_DOUBT_MS: nothing is read or written meanwhile, then its deadline passes.
+ */
+enum {
+	SERVER_DOUBT_MS = 200
+};
+__attribute__((warn_unused_result)) bool server_conn_doubt(struct server_conn *conn);
 
 /* Its deadline has passed. */
 void server_conn_expired(struct server_conn *conn);

@@ -116,7 +116,7 @@ enum io_result transport_write(
 	return errno == EAGAIN ? IO_AGAIN : IO_ERROR;
 }
 
-int transport_connect_error(struct transport *transport)
+int transport_error(struct transport *transport)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);

@@ -55,8 +55,8 @@ enum io_result transport_write(
 /* For splice(2) alone: pipe.c. */
 int transport_fd(const struct transport *transport);
 
-/* 0, or the errno with which a connect() under way has failed. */
-int transport_connect_error(struct transport *transport);
+/* 0, or the errno with which the connection, or a connect() under way, has failed. */
+int transport_error(struct transport *transport);
 
 /* How many bytes the peer's kernel has acknowledged, the handshake's included. */
 uint64_t transport_bytes_acked(struct transport *transport);

@@ -23,8 +23,6 @@ enum {
 	TICK_MS = 100,
 	/* A trouble that goes on is logged so often. */
 	COMPLAIN_EVERY_MS = 1000,
-	/* Of each worker, for all that is not a client or a server. */
-	RESERVED_FDS = 8,
 	/* Connections taken in one turn, so that the others get theirs. */
 	ACCEPTS_AT_ONCE = 32,
 	/* Spare relays that stay; the others are freed so often, and so many at once. */
@@ -108,7 +106,7 @@ static void pause_accepting(struct acceptor *acceptor)
 
 static bool may_accept(const struct acceptor *acceptor)
 {
-	if (acceptor->worker->n_clients >= acceptor->worker->max_clients)
+	if (acceptor->worker->n_clients >= acceptor->worker->budget.max_clients)
 		return false;
 	return acceptor->conf.max_connections == 0 ||
 	       acceptor->n_clients < acceptor->conf.max_connections;
@@ -236,6 +234,21 @@ static void retire_acceptors(struct worker *worker, const struct snapshot *curre
 	}
 }
 
+/* Who is trusted changes at once, as all else does, also on connections that are open. */
+static void acceptor_set_conf(struct acceptor *acceptor, const struct listen_conf *conf)
+{
+	bool same = memcmp(&acceptor->conf.trusted_networks, &conf->trusted_networks,
+			sizeof(conf->trusted_networks)) == 0;
+
+	acceptor->conf = *conf;
+	if (same)
+		return;
+	for (struct client *c = acceptor->worker->clients; c != NULL; c = c->older) {
+		if (c->acceptor == acceptor)
+			client_settle_trust(c);
+	}
+}
+
 static void adopt_listeners(struct worker *worker, const struct snapshot *next)
 {
 	for (size_t i = 0; i < next->n_listeners; i++) {
@@ -243,7 +256,7 @@ static void adopt_listeners(struct worker *worker, const struct snapshot *next)
 		struct acceptor *a = find_acceptor(worker, next->listeners[i]);
 
 		if (a != NULL)
-			a->conf = *conf;
+			acceptor_set_conf(a, conf);
 		else if (!acceptor_new(worker, next->listeners[i], conf))
 			log_error("worker %zu does not listen on %s: out of memory",
 			    worker->index, next->listeners[i]->bound);
@@ -264,6 +277,39 @@ static void close_idle_servers(
 	}
 }
 
+/* Upstreams take turns, lest one lose all it has for another's sake. */
+void worker_evict_idle(struct worker *worker)
+{
+	const struct snapshot *snapshot = worker->view->snapshot;
+
+	for (size_t n = 0; n < snapshot->n_upstreams; n++) {
+		const struct upstream *upstream =
+		    &snapshot->upstreams[worker->next_to_evict++ % snapshot->n_upstreams];
+
+		for (size_t s = 0; s < upstream->n_servers; s++) {
+			struct pool *pool = &upstream->servers[s]->pools[worker->index];
+
+			if (pool->oldest != NULL) {
+				server_conn_close(pool->oldest);
+				return;
+			}
+		}
+	}
+}
+
+/* Listeners may come and go with a reload, and each is a descriptor. */
+static void settle_budget(struct worker *worker)
+{
+	const struct snapshot *snapshot = worker->view->snapshot;
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		limit.rlim_cur = UINT64_MAX;
+	worker->budget =
+	    descriptor_budget(limit.rlim_cur, snapshot->workers, snapshot->n_listeners);
+	worker->pipes.max_open = worker->budget.max_pipes;
+}
+
 /* Takes the reference. What is under way goes on with the view it has. */
 static void adopt(struct worker *worker, struct snapshot *next)
 {
@@ -271,6 +317,7 @@ static void adopt(struct worker *worker, struct snapshot *next)
 
 	worker->view = &next->views[worker->index];
 	worker->view->refs = 1;
+	settle_budget(worker);
 	adopt_listeners(worker, next);
 	if (before != NULL) {
 		close_idle_servers(worker, before->snapshot, next->generation);
@@ -470,22 +517,6 @@ static void free_worker(struct worker *worker)
 	free(worker);
 }
 
-/*
- * Half of its share of the descriptors: each client may need a server's
- * connection too, and some are for listening, the journal and the admin API.
- */
-static uint32_t max_clients(size_t workers)
-{
-	struct rlimit limit;
-	rlim_t share;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-		return UINT32_MAX;
-	share = limit.rlim_cur / (rlim_t)workers / 2;
-	share = share > RESERVED_FDS ? share - RESERVED_FDS : 1;
-	return share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
-}
-
 static bool init(struct worker *worker)
 {
 	uint64_t now_ms = clock_monotonic_us() / 1000;
@@ -514,7 +545,6 @@ struct worker *worker_start(
 		return NULL;
 	}
 	worker->index = index;
-	worker->max_clients = max_clients(snapshot->listeners[0]->workers);
 	worker->control_fd = control_fd;
 	worker->wakeup_fd = -1;
 	worker->tick_fd = -1;

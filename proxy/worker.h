@@ -13,6 +13,7 @@
 #include "base/message.h"
 #include "base/slab.h"
 #include "proxy/deadline.h"
+#include "proxy/descriptors.h"
 #include "proxy/pipe.h"
 #include "proxy/snapshot.h"
 
@@ -49,10 +50,13 @@ struct worker {
 	struct deadlines server_deadlines;
 	struct client *clients; /* all of them, newest first */
 	uint32_t n_clients;
-	uint32_t max_clients;       /* what the limit of open files allows */
-	uint64_t complain_ms;       /* not to log the same trouble before this */
-	struct relay *waiting;      /* for an answer, newest first: proxy/waiting.h */
-	struct relay *spare_relays; /* recycled, newest first */
+	uint32_t n_exchanges;            /* clients at it, each with a server at most */
+	uint32_t n_idle_servers;         /* in all pools */
+	struct descriptor_budget budget; /* what the limit of open files allows */
+	uint32_t next_to_evict;          /* an upstream of the view's */
+	uint64_t complain_ms;            /* not to log the same trouble before this */
+	struct relay *waiting;           /* for an answer, newest first: proxy/waiting.h */
+	struct relay *spare_relays;      /* recycled, newest first */
 	uint32_t n_spare_relays;
 	uint32_t fewest_spare_relays; /* since they were last trimmed */
 	uint32_t ticks;
@@ -113,6 +117,23 @@ static inline uint64_t worker_now_ms(struct worker *worker)
 /* The current view, one reference more; worker_view_unref() gives it back. */
 struct worker_view *worker_view_ref(struct worker *worker);
 void worker_view_unref(struct worker_view *view);
+
+/* The descriptors of clients and servers, as far as they can be known ahead. */
+static inline bool worker_has_room(const struct worker *worker)
+{
+	return (uint64_t)worker->n_clients + worker->n_exchanges + worker->n_idle_servers <=
+	       2 * (uint64_t)worker->budget.max_clients;
+}
+
+/* Closes an idle connection to a server, the oldest of one that has some. */
+void worker_evict_idle(struct worker *worker);
+
+/* A client has come, or needs a server: connections that may still be used give way. */
+static inline void worker_make_room(struct worker *worker)
+{
+	if (!worker_has_room(worker) && worker->n_idle_servers > 0)
+		worker_evict_idle(worker);
+}
 
 struct slice worker_date(const struct worker *worker);
 

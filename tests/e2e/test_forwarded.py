@@ -138,6 +138,20 @@ def test_an_endless_chain_is_not_walked_to_its_end(ask):
     assert ask(TRUSTED, (("X-Forwarded-For", chain),), route=RULE).fields.get("X-Client") == "10.0.0.1"
 
 
+def test_a_reload_withdraws_trust_from_connections_that_are_open_and_gives_it(upstream, weir):
+    legacy = upstream("legacy")
+    trusting = settings(legacy, listen={"trusted_networks": TRUSTED})
+    running = weir(trusting, workers=1)
+    fields = {"X-Forwarded-For": "192.0.2.7"}
+    with Client(running.port, source=TRUSTED) as client:
+        for text, chain in ((trusting, ["192.0.2.7", TRUSTED]), (settings(legacy), [TRUSTED]),
+                            (trusting, ["192.0.2.7", TRUSTED])):
+            running.reload(text)
+            assert client.request(fields=fields).status == 200
+            assert legacy.last.fields.elements("X-Forwarded-For") == chain
+    assert legacy.connections == 1
+
+
 def test_users_are_split_by_their_own_address_behind_a_trusted_proxy(upstream, weir):
     running = weir(settings(upstream("legacy"), upstream("canary"), listen={"trusted_networks": TRUSTED},
                             route={"sticky": "address", "weight": "50%"}))

@@ -127,6 +127,45 @@ def test_a_rule_can_set_what_weir_set(through):
     assert not running.legacy.last.fields.all("X-Forwarded-For")
 
 
+@pytest.mark.parametrize("fields", [(), (("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),)], ids=["none", "the server's"])
+def test_a_date_that_is_set_is_the_only_one(through, fields):
+    running = through({"response_header_set": ["Date: now", "Server: mine"]})
+    running.legacy.on("/", Reply(body=b"x", fields=(("Server", "theirs"),) + fields))
+    seen = get(running).fields
+    assert (seen.all("Date"), seen.all("Server")) == (["now"], ["mine"])
+
+
+# Rules and trailers.
+
+CHUNKED = ("Transfer-Encoding", "chunked")
+TRAILERS = (("X-User", "1"), ("x-admin", "2"), ("X_User", "3"), ("X-Added", "4"), ("X-Sum", "5"))
+
+
+def chunked_with_trailers():
+    return chunked([b"abc"])[:-2] + "".join(f"{n}: {v}\r\n" for n, v in TRAILERS).encode() + b"\r\n"
+
+
+@pytest.mark.parametrize("policy, underscore", [("drop", []), ("allow", [("X_User", "3")])])
+def test_a_client_cannot_send_behind_the_body_what_a_rule_took_from_the_head(upstream, weir, policy, underscore):
+    legacy = upstream("legacy")
+    running = weir(settings(legacy, listen={"underscores": policy}, route={
+        "request_header_set": "X-User: ${client_ip}", "request_header_remove": "X-Admin",
+        "request_header_add": "X-Added: 0", "response_header_remove": "X-Sum"}))
+    for _ in range(2):
+        assert get(running, "/", "POST", [CHUNKED], body=chunked_with_trailers()).status == 200
+        assert legacy.last.trailers == underscore + [("X-Added", "4"), ("X-Sum", "5")]
+        assert legacy.last.fields.all("X-User") == ["127.0.0.1"]
+
+
+def test_response_rules_hold_for_trailers_too(through):
+    running = through({"response_header_set": "X-User: mine", "response_header_remove": "X-Admin",
+                       "response_header_add": "X-Added: 0", "request_header_remove": "X-Sum"})
+    running.legacy.on("/", Reply(framing="chunked", pieces=(b"abc",), trailers=TRAILERS))
+    response = get(running)
+    assert response.trailers == [("X_User", "3"), ("X-Added", "4"), ("X-Sum", "5")]
+    assert response.fields.all("X-User") == ["mine"]
+
+
 def test_rules_of_a_response_do_not_touch_weirs_own_errors(unreachable, weir):
     running = weir(settings(unreachable("refused"), route={"response_header_set": "X-Set: new"}))
     response = get(running)
@@ -167,6 +206,10 @@ def test_options_of_the_whole_server_has_no_path_to_rewrite(through):
     running = through({"strip_prefix": "/api", "add_prefix": "/v2"})
     assert get(running, "*", "OPTIONS").status == 200
     assert running.legacy.last.target == "*"
+    assert get(running, "http://shop.example.com", "OPTIONS").status == 200
+    assert running.legacy.last.target == "*"
+    assert get(running, "http://shop.example.com/", "OPTIONS").status == 200
+    assert running.legacy.last.target == "/v2/"
 
 
 def test_the_host_is_rewritten_and_the_clients_is_told(through):
@@ -230,6 +273,15 @@ def test_a_redirect_leads_to_the_host_that_was_asked_for(weir):
     assert get(running, "/a", version="1.0").status == 400
 
 
+@pytest.mark.parametrize("query", [".evil.example/", "@evil.example", "/evil.example", "//evil.example"])
+@pytest.mark.parametrize("location", ["https://good.example/${query}", "https://good.example?${query}", "//good.example/${query}",
+                                      "https://good.example${path}?${query}"])
+def test_a_query_does_not_become_part_of_a_host(weir, location, query):
+    running = answering(weir, {"redirect": f"302 {location}"})
+    led_to = get(running, "/a?" + query).fields.get("Location")
+    assert led_to.partition("//")[2].startswith(("good.example/", "good.example?"))
+
+
 @pytest.mark.parametrize("target", ["//evil.example/x", "///evil.example", "/\\evil.example", "//evil.example"])
 def test_a_client_cannot_lead_a_redirect_to_another_host(weir, target):
     running = answering(weir, {"redirect": "302 ${path}"})
@@ -248,6 +300,16 @@ def test_a_route_answers_itself(weir, keys, status, body):
     assert response.fields.get("X-Set") == "/a"
     if body:
         assert response.fields.get("Content-Type").startswith("text/plain")
+
+
+@pytest.mark.parametrize("keys", [{"respond": "200 ok"}, {"redirect": "302 /b"}], ids=["respond", "redirect"])
+def test_rules_of_an_own_answer_hold_for_all_its_headers(weir, keys):
+    seen = get(answering(weir, keys)).fields
+    assert seen.all("Server") == ["weir"] and len(seen.all("Date")) == 1
+    seen = get(answering(weir, {**keys, "response_header_set": ["Server: mine", "Date: now"]})).fields
+    assert (seen.all("Server"), seen.all("Date")) == (["mine"], ["now"])
+    seen = get(answering(weir, {**keys, "response_header_remove": "Server"})).fields
+    assert seen.all("Server") == [] and len(seen.all("Date")) == 1
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])

@@ -88,7 +88,17 @@ def test_7_6_1_the_service_cannot_nominate_away_the_framing(shop):
 def test_7_6_1_more_options_than_anyone_means_are_refused(shop):
     with Client(shop.port) as client:
         response = client.request(fields={"Connection": ",".join(f"x{n}" for n in range(500))})
-    assert response.status in (400, 431)
+        assert response.status in (400, 431)
+        assert client.closed()
+    assert shop.legacy.requests == []
+
+
+def test_7_6_1_and_the_refusal_of_a_head_has_no_body(shop):
+    with Client(shop.port) as client:
+        client.send(Client.format("HEAD", fields={"Connection": ",".join(f"x{n}" for n in range(500))}))
+        response = client.read("HEAD")
+        assert response.status == 400 and response.fields.get("Content-Length") != "0"
+        assert client.closed()  # else a byte of a body has come
     assert shop.legacy.requests == []
 
 
@@ -117,6 +127,15 @@ def test_7_6_2_max_forwards_is_counted_down(send, method, before, after):
     seen, response = send([("max-forwards", before)], method=method)
     assert response.status == 200
     assert seen.fields.get("Max-Forwards") == after
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+def test_7_6_2_of_several_max_forwards_the_smallest_counts(send, shop, method):
+    seen, _ = send([("Max-Forwards", "5"), ("Max-Forwards", "3")], method=method)
+    assert seen.fields.all("Max-Forwards") == ["2"]
+    with Client(shop.port) as client:
+        client.request(method, "/page", [("Max-Forwards", "5"), ("Max-Forwards", "0")])
+    assert not [r for r in shop.legacy.requests if r.path == "/page"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

@@ -304,3 +304,17 @@ def test_7_8_a_tunnel_holds_up_the_end_of_weir_no_longer_than_it_is_told(upstrea
         running.process.terminate()
         assert client.closed()
         assert running.process.wait(timeout=20) == 0
+
+
+def test_7_8_an_answer_101_has_the_cookie_and_the_fields_of_the_route(upstream, weir):
+    """A user whose first request opens a tunnel comes back to the same arm, too."""
+    legacy, canary = upstream("legacy"), upstream("canary")
+    for arm in (legacy, canary):
+        arm.on("/tunnel", tunnel(echo))
+    running = weir(settings(legacy, canary, route={
+        "sticky": "issue:who", "response_header_set": "X-Route: ${route}"}))
+    with opened(running.port) as client:
+        response = client.read()
+    assert response.status == 101
+    assert response.fields.get("Set-Cookie").startswith("who=")
+    assert response.fields.get("X-Route") == "shop"

@@ -1,18 +1,15 @@
 """A pooled connection that the server closed while a request was on its way
 (RFC 9112 9.3.1, 9.5): repeated whole and unseen, or refused; never in part."""
-import contextlib
-import os
 import select
-import signal
 import socket
-import struct
 
 import pytest
 
 from support.client import Client
-from support.weir import settings, wait_for
+from support.raw_server import (OK, listening, read_request, read_to_end, reset, served_once,
+                                stopped)
+from support.weir import settings
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
 SMALL_POST = b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
 LARGE_POST = (b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50000)
@@ -20,39 +17,8 @@ LARGE_POST = (b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" + 
 
 @pytest.fixture
 def server():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(16)
-        listener.settimeout(10)
+    with listening() as listener:
         yield listener
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    """weir sees all that happens meanwhile in one turn of its loop."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_for("weir stops", lambda: open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
-             == "T")
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def reset(connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-def read_request(connection, length):
-    """All of it: a head that weir wrote, and its body."""
-    connection.settimeout(10)
-    data = b""
-    while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < length:
-        more = connection.recv(262144)
-        assert more, f"closed after {len(data)} bytes"
-        data += more
-    return data
 
 
 ENDS = {"reset": reset, "close": lambda connection: connection.close(),
@@ -65,14 +31,9 @@ REQUESTS = {"GET": GET, "small POST": SMALL_POST, "large POST": LARGE_POST}
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("request_bytes", REQUESTS.values(), ids=REQUESTS)
 def test_a_request_on_a_stale_connection_is_repeated_whole(weir, server, request_bytes, end, order):
-    port = server.getsockname()[1]
-    running = weir(settings(f"127.0.0.1:{port}"), workers=1)
+    running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
-        first, _ = server.accept()
-        read_request(first, 0)
-        first.sendall(OK)
-        assert client.read("GET").body == b"ok"
+        first = served_once(client, server)
         with stopped(running.process.pid):
             if order == "request first":
                 client.send(request_bytes)
@@ -94,3 +55,33 @@ def test_a_request_on_a_stale_connection_is_repeated_whole(weir, server, request
             second.sendall(OK)
             assert client.read(request_bytes.split()[0].decode()).body == b"ok"
         first.close()
+
+
+def test_a_post_that_a_half_closed_server_may_read_is_not_repeated(weir, server):
+    """A FIN says that no answer will come, not that nobody reads (RFC 9110 9.2.2)."""
+    running = weir(settings(server), workers=1)
+    with Client(running.port) as client, served_once(client, server) as first:
+        with stopped(running.process.pid):
+            client.send(SMALL_POST)
+            first.shutdown(socket.SHUT_WR)
+        if server in select.select([server, client.sock], [], [], 10)[0]:
+            # The FIN was seen first: nothing was sent on that connection.
+            assert read_to_end(first) == b""
+            return
+        assert client.read("POST").status == 502
+        assert read_request(first, 3).startswith(b"POST /b ")
+    assert server not in select.select([server], [], [], 0)[0]
+
+
+def test_a_post_of_which_the_server_read_a_part_before_its_reset_is_not_repeated(weir, server):
+    """The rest of its body is written first, which fails: that is the reset's only sign."""
+    running = weir(settings(server), workers=1)
+    with Client(running.port) as client:
+        first = served_once(client, server)
+        client.send(b"POST /pay HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n" + b"y" * 10)
+        read_request(first, 10)
+        with stopped(running.process.pid):
+            client.send(b"x" * 10)
+            reset(first)
+        assert client.read("POST").status == 502
+    assert server not in select.select([server], [], [], 0)[0]

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from support.client import Client, exchange
+from support.upstream import Reply
 from support.weir import settings
 
 HOST = b"Host: shop.example.com\r\n"
@@ -238,6 +239,43 @@ def test_a_head_that_does_not_come_in_time_is_given_up(upstream, weir):
     assert legacy.requests == []
 
 
+# An empty line behind a body belongs to no request (RFC 9112 2.2), nor does an answer to it.
+
+POST = Client.format("POST", "/", body=b"data")
+
+
+@pytest.mark.parametrize("sends", [[POST + b"\r\n"], [POST, b"\r\n"], [POST + b"\r\n\r", b"\n\r\n"], [b"\r\n"]],
+                         ids=["with it", "later", "more of them", "before any"])
+def test_empty_lines_alone_are_answered_by_a_close_and_no_408(upstream, weir, sends):
+    running = weir(settings(upstream("legacy"), listen={"header_timeout": "200ms", "keepalive_timeout": "500ms"}))
+    with Client(running.port) as client:
+        for piece in sends:
+            client.send(piece)
+            if piece.startswith(b"POST"):
+                assert client.read("POST").status == 200
+        assert client.closed()
+
+
+def test_a_head_that_stops_behind_empty_lines_is_given_up_with_a_408(upstream, weir):
+    legacy = upstream("legacy")
+    running = weir(settings(legacy, listen={"header_timeout": "200ms"}))
+    with Client(running.port) as client:
+        client.send(POST + b"\r\n")
+        assert client.read("POST").status == 200
+        client.send(b"GET / HT", piece=1)
+        assert client.read().status == 408
+        assert client.closed()
+    assert len(legacy.requests) == 1
+
+
+def test_a_request_behind_empty_lines_is_served(shop):
+    with Client(shop.port) as client:
+        client.send(POST + b"\r\n")
+        assert client.read("POST").status == 200
+        client.send(b"\r\n" + Client.format(target="/next"))
+        assert client.read().body == b"legacy /next\n"
+
+
 def test_a_body_that_does_not_come_in_time_is_given_up(upstream, weir):
     legacy = upstream("legacy")
     running = weir(settings(legacy, listen={"body_timeout": "200ms"}))
@@ -262,3 +300,19 @@ def test_more_clients_than_configured_do_not_stop_those_that_are_served(upstream
     extra.close()
     for client in kept:
         client.close()
+
+
+def test_as_many_fields_as_may_be_asked_for_are_passed_on(upstream, weir):
+    """With all that weir and the route's rules add to them, to the last one."""
+    legacy = upstream("legacy")
+    rules = {f"{way}_header_{how}": [f"X-{how}-{n}: 1" for n in range(32)]
+             for way in ("request", "response") for how in ("set", "add")}
+    running = weir(settings(legacy, listen={"max_fields": 256, "forwarded": "both"}, upstream={"max_fields": 256},
+                            route=rules))
+    fields = [(f"X-{n}", "a") for n in range(255)]  # and Host
+    legacy.on("/", Reply(body=b"x", fields=tuple(fields[:254]), date=False))  # and X-Arm, Content-Length
+    with Client(running.port) as client:
+        response = client.request(fields=fields)
+        assert response.status == 200 and response.fields.all("X-add-31") == ["1"]
+        assert legacy.last.fields.all("X-254") == ["a"] and legacy.last.fields.all("X-add-31") == ["1"]
+        assert client.request(fields=fields + [("X-255", "a")]).status == 431

@@ -31,6 +31,26 @@ def test_an_upstream_that_does_not_take_a_connection_in_time_is_504(unreachable,
         assert_own_answer(client.request(), 504, 502)
 
 
+def test_a_server_that_does_not_take_a_connection_in_time_is_passed_over(upstream, unreachable, weir):
+    """Nothing was sent to it: any request may go to another server, once."""
+    good = upstream("legacy")
+    running = weir(settings([unreachable("silent"), good], upstream={"connect_timeout": "200ms"}), workers=1)
+    with Client(running.port) as client, Client(running.port) as other:
+        client.send(Client.format("POST", "/", body=b"data"))  # to the silent one
+        assert other.request().status == 200  # which has taken the good one's turn
+        assert client.read("POST").status == 200
+        assert sorted(r.body for r in good.requests) == [b"", b"data"]
+        arm = running.counted(2)["arms"]["legacy"]
+    assert sum(arm["failures_by_kind"].values()) == 0
+    assert arm["p99_ms"] > 150  # the wait is the arm's
+
+
+def test_two_servers_that_take_no_connection_in_time_are_504(unreachable, weir):
+    running = weir(settings([unreachable("silent"), unreachable("silent")], upstream={"connect_timeout": "200ms"}))
+    with Client(running.port) as client:
+        assert_own_answer(client.request(), 504)
+
+
 def test_an_upstream_that_does_not_answer_in_time_is_504(upstream, weir):
     legacy, go = upstream("legacy"), threading.Event()
     legacy.on("/slow", Reply(wait=go))

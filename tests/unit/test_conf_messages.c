@@ -281,7 +281,10 @@ static void a_location_is_a_path_or_a_url(void **state)
 {
 	static const char *const locations[] = { "/", "/a?b#c", "${path}", "/new${path}",
 		"https://a.example.com", "${scheme}://a.example.com:8443${path}",
-		"//cdn.example.com${path}", "app://open${path}" };
+		"//cdn.example.com${path}", "app://open${path}", "app:///open",
+		"https://${host}", "https://${host}:8443/?from=${query}",
+		"https://a.example?${query}", "https://${route}.example.com/${query}",
+		"/go//${query}", "/\\${query}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(locations) / sizeof(locations[0]); i++) {

@@ -55,6 +55,8 @@ static struct loss_facts facts_of(unsigned n)
 		.response_begun = n & 2,
 		.delivered = n & 4,
 		.replayable = n & 8,
+		.others = n & 16,
+		.waited_us = 2000000,
 	};
 }
 
@@ -68,7 +70,7 @@ static bool is_safe_to_repeat(enum method_id method, enum server_loss loss, unsi
 
 	if (attempts >= 3)
 		return false;
-	if (loss == LOSS_CONNECT)
+	if (loss == LOSS_CONNECT || (loss == LOSS_CONNECT_TIMEOUT && facts->others))
 		return true; /* no byte of it has left */
 	if (loss != LOSS_CLOSED)
 		return false; /* the server has it, or did not talk HTTP */
@@ -87,7 +89,7 @@ static void a_request_is_repeated_only_where_that_is_safe(void **state)
 	unsigned n_repeated = 0, n_rows = 0;
 
 	for (size_t m = 0; m < sizeof(every_method) / sizeof(every_method[0]); m++) {
-		for (unsigned n = 0; n < 5 * 4 * 16; n++) {
+		for (unsigned n = 0; n < 5 * 4 * 32; n++) {
 			enum server_loss loss = n % 5;
 			unsigned attempts = 1 + n / 5 % 4;
 			struct loss_facts facts = facts_of(n / 20);
@@ -106,8 +108,8 @@ static void a_request_is_repeated_only_where_that_is_safe(void **state)
 			n_rows++;
 		}
 	}
-	assert_int_equal(n_rows, 2880);
-	assert_in_range(n_repeated, 300, 400);
+	assert_int_equal(n_rows, 5760);
+	assert_in_range(n_repeated, 850, 1000);
 }
 
 static void a_post_is_not_repeated_once_it_may_have_arrived(void **state)
@@ -134,6 +136,37 @@ static void a_stale_connection_is_replaced_by_a_fresh_one(void **state)
 	ex.attempts = 2;
 	assert_int_equal(exchange_server_lost(&ex, LOSS_CLOSED, &fresh), STEP_ANSWER);
 	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_RESET);
+}
+
+static void a_server_that_takes_no_connection_is_waited_for_once(void **state)
+{
+	struct loss_facts facts = { .others = true, .waited_us = 2000000 };
+
+	(void)state;
+	request.method_id = METHOD_POST; /* nothing of it was sent */
+	whole_request();
+	ex.attempts = 1;
+	assert_int_equal(exchange_server_lost(&ex, LOSS_CONNECT_TIMEOUT, &facts), STEP_RETRY);
+	ex.attempts = 2;
+	assert_int_equal(exchange_server_lost(&ex, LOSS_CONNECT_TIMEOUT, &facts), STEP_ANSWER);
+	assert_int_equal(ex.answer_status, 504);
+	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_CONNECT);
+}
+
+static void a_wait_for_a_server_that_took_no_connection_is_the_arm_s_latency(void **state)
+{
+	struct loss_facts facts = { .others = true, .waited_us = 2000000 };
+
+	(void)state;
+	whole_request();
+	ex.attempts = 1;
+	assert_int_equal(exchange_server_lost(&ex, LOSS_CONNECT_TIMEOUT, &facts), STEP_RETRY);
+	exchange_forwarded(&ex, 2003000);
+	exchange_first_byte(&ex, 2008000);
+	begin_response();
+	exchange_response_end(&ex);
+	assert_int_equal(exchange_outcome(&ex, 2009000)->failure, FAILURE_NONE);
+	assert_int_equal(exchange_outcome(&ex, 2009000)->first_byte_us, 2005000);
 }
 
 static void a_repeated_request_that_succeeds_is_no_failure(void **state)
@@ -320,6 +353,8 @@ int main(void)
 		SENTENCE(a_request_is_repeated_only_where_that_is_safe),
 		SENTENCE(a_post_is_not_repeated_once_it_may_have_arrived),
 		SENTENCE(a_stale_connection_is_replaced_by_a_fresh_one),
+		SENTENCE(a_server_that_takes_no_connection_is_waited_for_once),
+		SENTENCE(a_wait_for_a_server_that_took_no_connection_is_the_arm_s_latency),
 		SENTENCE(a_repeated_request_that_succeeds_is_no_failure),
 		SENTENCE(each_loss_before_the_answer_has_its_status_and_kind),
 		SENTENCE(each_loss_inside_the_answer_cuts_it_off),

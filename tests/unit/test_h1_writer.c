@@ -292,6 +292,19 @@ static void a_date_that_was_dropped_is_replaced(void **state)
 	assert_true(is_written("\r\nDate: now\r\n"));
 }
 
+static void a_date_behind_one_that_was_dropped_is_kept(void **state)
+{
+	const struct response_context context = { .date = SLICE("now") };
+
+	(void)state;
+	read_response("HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 0\r\n\r\n");
+	message.fields[0].drop = true;
+	assert_true(message_add(&message, FIELD_DATE, SLICE("Date"), SLICE("later")));
+	assert_true(h1_write_response_head(&out, &message, &context));
+	assert_true(is_written("\r\nDate: later\r\n"));
+	assert_false(is_written("now") || is_written("then"));
+}
+
 static void an_empty_reason_keeps_its_space(void **state)
 {
 	struct response_context context = { .framing = FRAMING_LENGTH };
@@ -562,6 +575,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_server_s_own_date_is_kept, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_date_that_was_dropped_is_replaced, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    a_date_behind_one_that_was_dropped_is_kept, begin, end),
 		cmocka_unit_test_setup_teardown(an_empty_reason_keeps_its_space, begin, end),
 		cmocka_unit_test_setup_teardown(a_response_is_framed_as_decided, begin, end),
 		cmocka_unit_test_setup_teardown(

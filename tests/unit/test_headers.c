@@ -262,15 +262,43 @@ static void trailers_that_change_the_message_are_dropped(void **state)
 	static const char *const never[] = { "Transfer-Encoding", "Content-Length", "Host",
 		"Connection", "TE", "Trailer", "Content-Type", "content-encoding",
 		"Content-Range", "Authorization", "Cookie", "Set-Cookie", "Cache-Control",
-		"Max-Forwards", "Expect", "X-Forwarded-For", "X-Request-Id", "Via" };
+		"Max-Forwards", "Expect", "X-Forwarded-For", "X-Request-Id", "Via", "Accept",
+		"Accept-Encoding", "Content-Location", "If-Match", "if-none-match",
+		"IF-MODIFIED-SINCE", "If-Range", "Location", "Age", "Vary", "Expires",
+		"Retry-After", "Pragma", "X-Real-IP", "X-Forwarded-Port" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		begin(1);
 		add(never[i], "1");
 		add("X-Checksum", "abc");
-		headers_strip_trailers(&message);
+		headers_strip_trailers(&message, true);
 		assert_left("X-Checksum: abc");
+	}
+}
+
+/* RFC 9110 8.8.3, 14.3; RFC 9530 2, 3 */
+static void trailers_whose_definitions_let_them_come_last_pass(void **state)
+{
+	(void)state;
+	begin(1);
+	add("ETag", "1");
+	add("Accept-Ranges", "2");
+	add("Content-Digest", "3");
+	add("Date", "4");
+	headers_strip_trailers(&message, false);
+	assert_left("ETag: 1, Accept-Ranges: 2, Content-Digest: 3, Date: 4");
+}
+
+static void trailers_with_underscores_are_dropped_unless_they_are_allowed(void **state)
+{
+	(void)state;
+	for (int allowed = 0; allowed < 2; allowed++) {
+		begin(1);
+		add("Content_Length", "5");
+		add("X-One", "a_b");
+		headers_strip_trailers(&message, allowed);
+		assert_left(allowed ? "Content_Length: 5, X-One: a_b" : "X-One: a_b");
 	}
 }
 
@@ -345,6 +373,48 @@ static void max_forwards_is_counted_down_and_ends_at_zero(void **state)
 		assert_int_equal(headers_count_forward(&message, digits), rows[i].goes_on);
 		assert_left(rows[i].after);
 	}
+}
+
+static void of_several_max_forwards_the_smallest_counts_and_goes_on_alone(void **state)
+{
+	static const struct {
+		const char *values[3];
+		bool goes_on;
+		const char *after;
+	} rows[] = {
+		{ { "5", "3", "7" }, true, "Max-Forwards: 2" },
+		{ { "3", "5", "5" }, true, "Max-Forwards: 2" },
+		{ { "5", "many", "" }, true, "Max-Forwards: 4" },
+		{ { "many", "5", "5" }, true, "Max-Forwards: 4" },
+		{ { "5", "0", "5" }, false,
+		    "Max-Forwards: 5, Max-Forwards: 0, Max-Forwards: 5" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char digits[MAX_FORWARDS_DIGITS];
+
+		begin(1);
+		message.method_id = METHOD_OPTIONS;
+		for (size_t j = 0; j < 3; j++)
+			add("Max-Forwards", rows[i].values[j]);
+		assert_int_equal(headers_count_forward(&message, digits), rows[i].goes_on);
+		assert_left(rows[i].after);
+	}
+}
+
+static void a_max_forwards_that_connection_names_ends_here(void **state)
+{
+	char digits[MAX_FORWARDS_DIGITS];
+
+	(void)state;
+	begin(1);
+	message.method_id = METHOD_OPTIONS;
+	add("Connection", "max-forwards");
+	add("Max-Forwards", "5");
+	strip();
+	assert_true(headers_count_forward(&message, digits));
+	assert_left("");
 }
 
 /* RFC 9110 10.1.1 */
@@ -436,9 +506,13 @@ int main(void)
 		cmocka_unit_test(names_with_underscores_are_dropped_unless_they_are_allowed),
 		cmocka_unit_test(trailers_are_taken_by_who_says_so),
 		cmocka_unit_test(trailers_that_change_the_message_are_dropped),
+		cmocka_unit_test(trailers_whose_definitions_let_them_come_last_pass),
+		cmocka_unit_test(trailers_with_underscores_are_dropped_unless_they_are_allowed),
 		cmocka_unit_test(only_another_protocol_than_http_is_changed_to),
 		cmocka_unit_test(an_upgrade_needs_its_option_http_1_1_and_no_body),
 		cmocka_unit_test(max_forwards_is_counted_down_and_ends_at_zero),
+		cmocka_unit_test(of_several_max_forwards_the_smallest_counts_and_goes_on_alone),
+		cmocka_unit_test(a_max_forwards_that_connection_names_ends_here),
 		cmocka_unit_test(expect_of_http_1_0_means_nothing),
 		cmocka_unit_test(a_field_once_dropped_stays_dropped),
 		cmocka_unit_test(a_client_waits_for_100_only_where_it_says_so),

@@ -218,6 +218,72 @@ static void a_request_with_too_many_fields_is_a_431(void **state)
 	tear_down(&f);
 }
 
+static void the_most_fields_that_a_peer_may_send_leave_room_for_all_that_is_added(void **state)
+{
+	static struct fixture f;
+	char conf[256] = "";
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		snprintf(conf + strlen(conf), sizeof(conf) - strlen(conf),
+		    "request_header_set = X-%d: 1\nrequest_header_add = X: 1\n", i);
+	conf[strlen(conf) - 1] = '\0';
+	set_up(&f, conf, ROOM);
+	fill_with_fields(&f.request, MESSAGE_PEER_FIELDS + 4);
+	for (int i = 0; i < 8; i++)
+		assert_true(rewrite_request(&f.context, &f.request, &f.arena, &f.fault));
+	assert_int_equal(f.request.n_fields, MESSAGE_PEER_FIELDS + 4 + 2 * HEADER_RULES_MAX);
+	tear_down(&f);
+}
+
+static void trailers_of_names_that_rules_remove_or_set_are_dropped(void **state)
+{
+	static const char *const names[] = { "x-removed", "X-SET", "X-Added", "cookie",
+		"X-Other" };
+	static struct fixture f;
+
+	(void)state;
+	set_up(&f,
+	    "request_header_remove = X-Removed\nrequest_header_remove = Cookie\n"
+	    "request_header_set = X-Set: 1\nrequest_header_add = X-Added: 1",
+	    ROOM);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(message_add(&f.request, field_identify(slice_of(names[i])),
+		    slice_of(names[i]), SLICE("1")));
+	rewrite_trailers(&f.config->routes[0].request_headers, &f.request);
+	assert_int_equal(f.request.n_fields, 5);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(f.request.fields[i].drop, i != 2 && i != 4);
+	tear_down(&f);
+}
+
+/* RFC 9112 3.2.4; with a query it has a path. */
+static void options_of_the_whole_server_has_no_path_to_rewrite(void **state)
+{
+	static const struct {
+		enum method_id method;
+		const char *before, *after;
+	} rows[] = {
+		{ METHOD_OPTIONS, "*", "*" },
+		{ METHOD_OPTIONS, "", "" },
+		{ METHOD_OPTIONS, "/", "/v2/" },
+		{ METHOD_OPTIONS, "?a", "/v2/?a" },
+		{ METHOD_OPTIONS, "/api", "/v2/" },
+		{ METHOD_GET, "", "/v2/" },
+	};
+	static struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_up(&f, "strip_prefix = /api\nadd_prefix = /v2", ROOM);
+		f.request.method_id = rows[i].method;
+		f.request.target = slice_of(rows[i].before);
+		assert_true(rewrite_request(&f.context, &f.request, &f.arena, &f.fault));
+		assert_true(slice_equal(f.request.target, slice_of(rows[i].after)));
+		tear_down(&f);
+	}
+}
+
 static void a_response_with_too_many_fields_is_a_502(void **state)
 {
 	static struct fixture f;
@@ -338,6 +404,10 @@ int main(void)
 		cmocka_unit_test(each_setting_is_wanted_on_its_way),
 		cmocka_unit_test(what_one_part_stands_for_is_not_copied),
 		cmocka_unit_test(a_request_with_too_many_fields_is_a_431),
+		cmocka_unit_test(
+		    the_most_fields_that_a_peer_may_send_leave_room_for_all_that_is_added),
+		cmocka_unit_test(trailers_of_names_that_rules_remove_or_set_are_dropped),
+		cmocka_unit_test(options_of_the_whole_server_has_no_path_to_rewrite),
 		cmocka_unit_test(a_response_with_too_many_fields_is_a_502),
 		cmocka_unit_test(where_the_arena_is_full_the_request_fails),
 		cmocka_unit_test(a_byte_that_would_end_a_field_is_refused),
