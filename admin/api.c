@@ -26,7 +26,8 @@ static struct status_view view_of(struct control *ctl)
 	control_refresh(ctl);
 	control_clock(&view.clock);
 	view.routes = control_routes(ctl, &view.n_routes);
-	store_health(control_store(ctl), &view.store);
+	view.latches = control_store(ctl);
+	store_health(view.latches, &view.store);
 	return view;
 }
 

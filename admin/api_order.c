@@ -1,5 +1,7 @@
 #include "admin/api_order.h"
 
+#include "admin/json_values.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,11 +16,24 @@ static const struct {
 	{ "set-weight", RELEASE_SET_WEIGHT },
 };
 
+/* A parameter ends at its first NUL: whatever came behind it would be lost. */
+static bool query_holds_nul(const struct api_call *call)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(call->req);
+	const char *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+
+	return query != NULL && strstr(query, "%00") != NULL;
+}
+
 /* The journal keeps a reason whole, or it is not taken. */
 static bool reason_fits(const struct api_call *call, const char *why)
 {
 	char words[128];
 
+	if (why != NULL && (!text_is_utf8(why) || query_holds_nul(call))) {
+		api_send_error(call->req, HTTP_BADREQUEST, "why is to be text, in UTF-8");
+		return false;
+	}
 	if (why == NULL || strlen(why) < TRANSITION_WHY_SIZE)
 		return true;
 	snprintf(words, sizeof(words), "why has %zu bytes; at most %d are kept", strlen(why),

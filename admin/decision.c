@@ -167,6 +167,19 @@ void decision_keep(
 	keep_budgets(routes, managed);
 }
 
+/* Why a release is held back from now on: a person's order with whose it was. */
+static void latch(struct managed_routes *routes, const struct managed_route *managed,
+    const struct transition *t, const struct instant *now)
+{
+	char why[TRANSITION_WHO_SIZE + TRANSITION_WHY_SIZE + 32];
+	bool by_order = t->cause == PLAN_EVENT_ROLL_BACK;
+
+	snprintf(why, sizeof(why), "%s%s%s%s", by_order ? "rolled back by " : "",
+	    by_order ? t->who : "", by_order && t->why[0] != '\0' ? ": " : "", t->why);
+	store_latch(
+	    routes->store, managed->route->conf->name, managed->release.id, now->wall_us, why);
+}
+
 /* What outlives the process. */
 static void remember(struct managed_routes *routes, struct managed_route *managed,
     const struct release_step *step, const struct instant *now)
@@ -188,8 +201,7 @@ void decision_carry_out(struct managed_routes *routes, struct managed_route *man
 	bool has_canary = managed->route->conf->canary != NULL;
 
 	if (has_canary && is_latching(step))
-		store_latch(routes->store, managed->route->conf->name, managed->release.id,
-		    now->wall_us, step->transition.why);
+		latch(routes, managed, &step->transition, now);
 	publish(routes, managed, step);
 	managed->on_the_clock = has_canary && release_is_on_the_clock(&managed->release);
 	if (!has_canary)

@@ -39,6 +39,15 @@ static size_t utf8_length(const unsigned char *s)
 	return len;
 }
 
+bool text_is_utf8(const char *text)
+{
+	size_t len = 1;
+
+	while (*text != '\0' && (len = utf8_length((const unsigned char *)text)) > 0)
+		text += len;
+	return len > 0;
+}
+
 json_t *json_text(const char *text)
 {
 	json_t *json = json_string(text);

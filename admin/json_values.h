@@ -11,9 +11,13 @@
 #include "rollout/verdict.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* Whole numbers without a fraction; NaN and the infinities as null. */
 json_t *json_number(double value);
+
+/* Whether it is all well-formed UTF-8 (RFC 3629 4). */
+bool text_is_utf8(const char *text);
 
 /* Bytes that are not UTF-8 become '?': a person's words may be cut, or hostile. */
 json_t *json_text(const char *text);

@@ -121,54 +121,112 @@ static bool read_all(struct latch_slots *slots, struct latches *latches)
 	return read_mark(slots);
 }
 
-/* Its blocks are there only once they have been written. */
-static bool take_room(int fd)
+/* Its blocks are there only once they have been written. How many slots have theirs. */
+static int take_room(int fd)
 {
 	static const char zeros[LATCH_SLOT_SIZE];
 	struct stat file;
+	off_t at;
 
 	if (fstat(fd, &file) < 0)
-		return false;
-	if (!S_ISREG(file.st_mode)) {
-		errno = EINVAL;
-		return false;
-	}
-	for (off_t at = file.st_size / LATCH_SLOT_SIZE * LATCH_SLOT_SIZE; at < FILE_SIZE;
+		return 0;
+	if (file.st_size >= FILE_SIZE)
+		return LATCH_SLOTS;
+	errno = ENOSPC;
+	for (at = file.st_size / LATCH_SLOT_SIZE * LATCH_SLOT_SIZE; at < FILE_SIZE;
 	     at += LATCH_SLOT_SIZE) {
 		if (pwrite(fd, zeros, sizeof(zeros), at) != (ssize_t)sizeof(zeros))
-			return false;
+			break;
 	}
-	return file.st_size >= FILE_SIZE || fsync(fd) == 0;
+	/* A slot that is not synced outlives a kill all the same. */
+	if (at == FILE_SIZE)
+		(void)!fsync(fd);
+	return (int)(at / LATCH_SLOT_SIZE);
+}
+
+/* Its room could not be taken: weir was here, and could store next to nothing. */
+static bool is_cut(int fd)
+{
+	struct stat file;
+
+	return fstat(fd, &file) == 0 && file.st_size < FILE_SIZE;
 }
 
 static int open_file(const char *state_dir, int flags)
 {
 	char path[PATH_MAX];
+	struct stat file;
+	int fd;
 
 	if (snprintf(path, sizeof(path), "%s/%s", state_dir, latch_slots_name) >=
 	    (int)sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0 || (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
 }
 
 bool latch_slots_open(struct latch_slots *slots, const char *state_dir, struct latches *latches,
     struct error *err)
 {
-	bool writable = true;
+	bool writable = true, was_there = true;
 
 	memset(slots, 0, sizeof(*slots));
-	slots->fd = open_file(state_dir, O_RDWR | O_CREAT);
+	slots->fd = open_file(state_dir, O_RDWR);
+	if (slots->fd < 0 && errno == ENOENT) {
+		was_there = false;
+		slots->fd = open_file(state_dir, O_RDWR | O_CREAT);
+	}
 	if (slots->fd < 0) {
 		writable = false;
 		slots->fd = open_file(state_dir, O_RDONLY);
 	}
-	if (slots->fd >= 0 && read_all(slots, latches) && writable && take_room(slots->fd))
-		return true;
+	if (slots->fd >= 0 && read_all(slots, latches) && writable) {
+		slots->was_used = slots->was_used || (was_there && is_cut(slots->fd));
+		slots->n = take_room(slots->fd);
+		if (slots->n == LATCH_SLOTS)
+			return true;
+		error_set(err, "%s/%s: %s: there is room for %d of %d", state_dir,
+		    latch_slots_name, strerror(errno), slots->n, LATCH_SLOTS);
+		return false;
+	}
 	error_set(err, "%s/%s: %s", state_dir, latch_slots_name, strerror(errno));
 	latch_slots_close(slots);
 	return false;
+}
+
+static bool is_in_place(int fd, const char *state_dir)
+{
+	char path[PATH_MAX];
+	struct stat named, open;
+
+	snprintf(path, sizeof(path), "%s/%s", state_dir, latch_slots_name);
+	return stat(path, &named) == 0 && fstat(fd, &open) == 0 &&
+	       named.st_dev == open.st_dev && named.st_ino == open.st_ino;
+}
+
+int latch_slots_mend(int fd, const char *state_dir, bool *anew)
+{
+	int made = is_in_place(fd, state_dir) ? -1 : open_file(state_dir, O_RDWR | O_CREAT);
+
+	/* Under the same number: another thread may be about to write to it. */
+	*anew = made >= 0 && dup3(made, fd, O_CLOEXEC) >= 0;
+	if (made >= 0)
+		close(made);
+	return take_room(fd);
+}
+
+void latch_slots_mended(struct latch_slots *slots, int n, bool anew)
+{
+	slots->n = n;
+	for (int i = 0; anew && i < LATCH_SLOTS; i++)
+		slots->items[i].changed =
+		    slots->items[i].changed || slots->items[i].ticket != 0;
 }
 
 void latch_slots_close(struct latch_slots *slots)
@@ -188,7 +246,7 @@ void latch_slots_adopt(struct latch_slots *slots, uint64_t ticket)
 
 int latch_slots_take(struct latch_slots *slots, const struct latch *latch, uint64_t ticket)
 {
-	for (int i = 0; slots->fd >= 0 && i < LATCH_SLOTS; i++) {
+	for (int i = 0; slots->fd >= 0 && i < slots->n; i++) {
 		struct latch_slot *slot = &slots->items[i];
 
 		if (slot->ticket != 0)

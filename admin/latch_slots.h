@@ -10,8 +10,9 @@
  * A slot written outlives a kill of the process, not a power cut (it is not synced;
  * the database is).
  *
- * Thread     no locks: the store's. After the opening latch_slots_write() and
- *            latch_slots_write_mark() alone touch the disk, and only their own arguments.
+ * Thread     no locks: the store's. After the opening latch_slots_write(),
+ *            latch_slots_write_mark() and latch_slots_mend() alone touch the disk, and only
+ *            their own arguments.
  * Ownership  embedded; latch_slots_close() closes the file.
  */
 #ifndef ADMIN_LATCH_SLOTS_H
@@ -38,14 +39,16 @@ struct latch_slot {
 
 struct latch_slots {
 	int fd;        /* -1: there is no such file, and no slot is given */
-	bool was_used; /* before it was opened: it has the mark, or held a latch */
+	int n;         /* slots that have room on the disk; no others are given */
+	bool was_used; /* before it was opened: it has the mark, or held a latch, or is cut */
 	struct latch_slot items[LATCH_SLOTS];
 };
 
 /*
  * Opens or makes the file, and adds what it holds to `latches`; those slots stay
  * taken until latch_slots_adopt() gives them a ticket and that is released. Slots that
- * are not whole are free. False where it cannot be read or made: then no slots are given.
+ * are not whole are free. False where it cannot be read or made, then no slots are given; or
+ * where not all of them have room: those that do are.
  */
 __attribute__((warn_unused_result)) bool latch_slots_open(struct latch_slots *slots,
     const char *state_dir, struct latches *latches, struct error *err);
@@ -62,6 +65,17 @@ void latch_slots_release(struct latch_slots *slots, uint64_t ticket);
 
 /* The first slot that is to be written; -1: none. */
 int latch_slots_next(const struct latch_slots *slots);
+
+/*
+ * Sees to it that the file of the open descriptor is in the directory, makes it where it is
+ * not (the descriptor is another file's then, and *anew is set), and takes what room is
+ * missing. How many slots have room: for latch_slots_mended().
+ */
+__attribute__((warn_unused_result)) int latch_slots_mend(
+    int fd, const char *state_dir, bool *anew);
+
+/* Whatever is in a slot is to be written to a file that was made anew. */
+void latch_slots_mended(struct latch_slots *slots, int n, bool anew);
 
 /* Leaves the mark behind the slots; not synced. */
 __attribute__((warn_unused_result)) bool latch_slots_write_mark(int fd);

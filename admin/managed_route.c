@@ -33,10 +33,11 @@ static const uint64_t BUDGETS_EVERY_US = 1000000;
 
 /*
  * How often what changes all the time is stored: for a plan under way, so that a restart
- * goes on within a second of where it was; and for a weight set by hand. But thousands of
- * routes together get no more than so much of the control thread and the disk.
+ * goes on within a second of where it was, although it takes a tick to be told and the
+ * store's period to be written; and for a weight set by hand. But thousands of routes
+ * together get no more than so much of the control thread and the disk.
  */
-static const uint64_t KEEP_PLAN_US = 1000000;
+static const uint64_t KEEP_PLAN_US = 600000;
 static const uint64_t KEEP_FIXED_US = 30000000;
 static const uint64_t KEEP_PACE_US = 1000; /* times the routes */
 
@@ -48,6 +49,13 @@ static uint64_t keep_every_us(
 	uint64_t least = routes->n * KEEP_PACE_US;
 
 	return wanted > least ? wanted : least;
+}
+
+/* Whether the store is to be told now how the release stands. */
+static bool is_to_be_kept(
+    const struct managed_routes *routes, const struct managed_route *managed, uint64_t now_us)
+{
+	return managed->unkept && now_us >= managed->kept_us + keep_every_us(routes, managed);
 }
 
 struct managed_route *managed_routes_find(const struct managed_routes *routes, const char *name)
@@ -88,7 +96,7 @@ static void restore_budgets(struct managed_routes *routes, struct managed_route 
 		free(stored);
 }
 
-/* A release that was rolled back before does not begin again by itself. */
+/* A release that goes on, and was rolled back before: its record did not know. */
 static void hold_back(
     struct managed_routes *routes, struct managed_route *managed, const struct instant *now)
 {
@@ -106,10 +114,7 @@ static void hold_back(
 	    !store_latch_why(routes->store, managed->route->conf->name, managed->release.id,
 		before, sizeof(before)))
 		return;
-	snprintf(why, sizeof(why),
-	    "this release was rolled back before (%.500s): `weir resume` clears it, or a new "
-	    "release id",
-	    before[0] != '\0' ? before : "no reason was given");
+	release_held_back_words(before, why);
 	if (release_command(&managed->release, &order, &now->clock, &step, &err))
 		decision_carry_out(routes, managed, &step, now);
 	else
@@ -139,17 +144,46 @@ static void keep_all(
 	store_keep_epoch(routes->store, managed->route->conf->name, release->id,
 	    release->plan.entered, units, n);
 	decision_keep(routes, managed, now);
+	managed->unkept = false;
 }
 
-/* One that passed, and that the release's record does not know of: there was no time. */
-static void recall_drill(struct managed_routes *routes, struct managed_route *managed)
+/*
+ * One that passed, and that the release's record does not know of: there was no time. One
+ * from the future stands in for none, nor in the way of one.
+ */
+static void recall_drill(
+    struct managed_routes *routes, struct managed_route *managed, int64_t wall_s)
 {
 	struct plan *plan = &managed->release.plan;
 	int64_t passed_s = store_drill_passed_s(
 	    routes->store, managed->route->conf->name, managed->release.id);
 
-	if (passed_s > plan->drill_wall_s)
+	if (passed_s <= wall_s &&
+	    (passed_s > plan->drill_wall_s || plan->drill_wall_s > wall_s))
 		plan->drill_wall_s = passed_s;
+}
+
+/* The configured release, where it is one that was rolled back before. */
+static bool begin_held_back(struct managed_routes *routes, struct managed_route *managed,
+    const struct instant *now, struct release_step *step)
+{
+	const struct route_conf *conf = managed->route->conf;
+	char before[TRANSITION_WHY_SIZE];
+
+	if (conf->canary == NULL ||
+	    !store_latch_why(routes->store, conf->name, conf->release, before, sizeof(before)))
+		return false;
+	release_begin_held_back(&managed->release, conf, &now->clock, "weir", before, step);
+	return true;
+}
+
+static void begin_new(struct managed_routes *routes, struct managed_route *managed,
+    const struct instant *now, const char *who, struct release_step *step)
+{
+	const struct route_conf *conf = managed->route->conf;
+
+	if (!begin_held_back(routes, managed, now, step))
+		release_begin(&managed->release, conf, &now->clock, who, step);
 }
 
 /*
@@ -167,7 +201,7 @@ static bool begin(struct managed_routes *routes, struct managed_route *managed,
 	bool goes_on = false;
 
 	if (conf->canary == NULL) {
-		release_begin(release, conf, &now->clock, who, step);
+		begin_new(routes, managed, now, who, step);
 		return false;
 	}
 	if (!store_is_readable(routes->store, &why)) {
@@ -175,11 +209,11 @@ static bool begin(struct managed_routes *routes, struct managed_route *managed,
 		return false;
 	}
 	if (!store_record(routes->store, conf->name, &record)) {
-		release_begin(release, conf, &now->clock, who, step);
+		begin_new(routes, managed, now, who, step);
 		return false;
 	}
 	if (strcmp(record.release, conf->release) != 0)
-		release_begin(release, conf, &now->clock, who, step);
+		begin_new(routes, managed, now, who, step);
 	else if (release_restore(release, conf, &record, managed->route->live->path_classes,
 		     &now->clock, step, &err))
 		goes_on = true;
@@ -195,7 +229,7 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 	const struct route_conf *conf = managed->route->conf;
 	const struct route_stats *stats = managed->route->live->stats;
 	struct release_step step;
-	bool goes_on = false, same;
+	bool goes_on = false, goes_on_here = false;
 
 	if (before == NULL) {
 		goes_on = begin(routes, managed, now, who, &step);
@@ -203,8 +237,6 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 		    &managed->budgets, conf->error_budget_ppm, stats, now->clock.now_us);
 		restore_budgets(routes, managed);
 	} else {
-		char id[RELEASE_ID_SIZE];
-
 		/* Moved, not copied: there is one of each. */
 		managed->release = before->release;
 		managed->log = before->log;
@@ -212,16 +244,18 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 		before->drill = NULL;
 		managed->budgets = before->budgets;
 		managed->kept_us = before->kept_us;
+		managed->unkept = before->unkept;
 		before->route = NULL;
-		memcpy(id, managed->release.id, sizeof(id));
-		release_reload(&managed->release, conf, &now->clock, who, &step);
-		same = strcmp(id, managed->release.id) == 0;
+		goes_on_here = strcmp(managed->release.id, conf->release) == 0;
+		if (goes_on_here || !begin_held_back(routes, managed, now, &step))
+			release_reload(&managed->release, conf, &now->clock, who, &step);
 		managed->budgets.share = (double)conf->error_budget_ppm / PPM;
-		if (!same)
+		if (!goes_on_here)
 			route_budgets_begin(&managed->budgets, conf->error_budget_ppm, stats,
 			    now->clock.now_us);
 	}
-	recall_drill(routes, managed);
+	if (!goes_on_here)
+		recall_drill(routes, managed, now->clock.wall_s);
 	/* A new snapshot knows no weight yet, changed or not. */
 	step.new_weight = true;
 	decision_carry_out(routes, managed, &step, now);
@@ -295,13 +329,14 @@ static void tick(
 	managed->more_to_read = route_stats_has_unread(live->stats);
 	if (!route_stats_thresholds(live->stats, PATH_CLASS_ALL, evidence.threshold_us))
 		memset(evidence.threshold_us, 0, sizeof(evidence.threshold_us));
+	managed->unkept = true;
 	evidence_log_add(&managed->log, &managed->release, &evidence, dt_s);
 	release_tick(&managed->release, &evidence, &now->clock, &step);
 	decision_carry_out(routes, managed, &step, now);
 	drill_session_tick(routes, managed, &evidence, dt_s, now);
 	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
 	    &managed->release, live->path_classes, now, routes->n);
-	if (now_us >= managed->kept_us + keep_every_us(routes, managed))
+	if (is_to_be_kept(routes, managed, now_us))
 		keep_all(routes, managed, now);
 }
 
@@ -314,6 +349,7 @@ void managed_routes_tick(struct managed_routes *routes, const struct instant *no
 		unsigned least = (i + turn) % calm == 0 ? 1 : BUSY_REQUESTS;
 
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
+		    is_to_be_kept(routes, &routes->items[i], now->clock.now_us) ||
 		    routes->items[i].on_the_clock || routes->items[i].more_to_read ||
 		    drill_session_is_running(&routes->items[i]) ||
 		    (i + turn) % QUIET_TICKS == 0)

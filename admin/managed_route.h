@@ -28,6 +28,7 @@ struct managed_route {
 	struct evidence_log log;
 	struct drill_session *drill; /* the latest rehearsal; NULL: none in this process */
 	uint64_t kept_us;            /* when the store was last told */
+	bool unkept; /* it was looked at since: it is again when the store is to be told */
 	bool more_to_read; /* of its counters: it is looked at in the next tick, too */
 	bool on_the_clock; /* time alone will change something: it is looked at each tick */
 };

@@ -126,7 +126,7 @@ static enum notice_event event_of_progress(const struct transition *t)
 enum notice_event notice_event_of(const struct transition *t)
 {
 	switch (t->cause) {
-	case PLAN_EVENT_START: return NOTICE_START;
+	case PLAN_EVENT_START: return is_down(t->to) ? NOTICE_ROLLBACK : NOTICE_START;
 	case PLAN_EVENT_PROMOTE:
 		return t->to == PLAN_DONE && t->from != PLAN_DONE ? NOTICE_COMPLETE
 								  : NOTICE_PROMOTE;

@@ -19,8 +19,8 @@ static json_t *routes_json(const struct status_view *view)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < view->n_routes; i++) {
-		if (json_array_append_new(
-			list, status_route_json(&view->routes[i], &view->clock)) == 0)
+		if (json_array_append_new(list,
+			status_route_json(&view->routes[i], view->latches, &view->clock)) == 0)
 			continue;
 		json_decref(list);
 		return NULL;

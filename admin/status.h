@@ -22,6 +22,7 @@ struct status_view {
 	const struct managed_route *routes;
 	size_t n_routes;
 	struct store_health store;
+	const struct store *latches;   /* why releases were rolled back; NULL: not known */
 	struct webhook_stats webhooks; /* of all of them */
 };
 

@@ -56,7 +56,7 @@ static bool is_by_order(const struct release *release)
 }
 
 /* Why it stands where it stands: a person's order where that is why, and the guard's words. */
-static json_t *reason_json(const struct managed_route *managed)
+static json_t *reason_json(const struct managed_route *managed, const struct store *store)
 {
 	const struct release *release = &managed->release;
 	const struct transition *last = &release->last;
@@ -74,10 +74,18 @@ static json_t *reason_json(const struct managed_route *managed)
 		    paused ? words : "");
 		return json_text(text);
 	}
-	/* What no verdict of this process has decided: a state that could not be read. */
-	if (release_is_latched(release) && release->verdict.action != VERDICT_ROLL_BACK &&
-	    last->why[0] != '\0')
-		return json_text(last->why);
+	/* What no verdict has decided: an order of before, or a state that could not be read.
+	 */
+	if (release_is_latched(release) && release->verdict.action != VERDICT_ROLL_BACK) {
+		bool since_then = last->cause != PLAN_EVENT_START &&
+				  last->cause != PLAN_EVENT_UNREADABLE && store != NULL;
+
+		if (since_then && store_latch_why(store, managed->route->conf->name,
+				      release->id, text, sizeof(text)))
+			return json_text(text);
+		if (last->why[0] != '\0')
+			return json_text(last->why);
+	}
 	return json_text(words);
 }
 
@@ -236,8 +244,8 @@ static json_t *plan_json(const struct managed_route *managed)
 }
 
 /* Sets what the release itself tells. A NULL among the values shows in the end. */
-static bool add_release(
-    json_t *json, const struct managed_route *managed, const struct release_clock *clock)
+static bool add_release(json_t *json, const struct managed_route *managed,
+    const struct store *store, const struct release_clock *clock)
 {
 	const struct release *release = &managed->release;
 	const struct rollout_conf *rollout = managed->route->conf->rollout;
@@ -249,7 +257,7 @@ static bool add_release(
 	} members[] = {
 		{ "stage", json_stage(plan->state, plan->stage) },
 		{ "verdict", json_string(verdict_name(release->verdict.action)) },
-		{ "reason", reason_json(managed) },
+		{ "reason", reason_json(managed, store) },
 		{ "evidence", evidence_json(&release->verdict) },
 		{ "evidence_was_lost", json_boolean(release->evidence_was_lost) },
 		{ "latched", json_boolean(release_is_latched(release)) },
@@ -279,12 +287,12 @@ static bool add_release(
 	       ok;
 }
 
-json_t *status_route_json(
-    const struct managed_route *managed, const struct release_clock *clock)
+json_t *status_route_json(const struct managed_route *managed, const struct store *store,
+    const struct release_clock *clock)
 {
 	json_t *json = plan_json(managed);
 
-	if (add_release(json, managed, clock) &&
+	if (add_release(json, managed, store, clock) &&
 	    status_add_counters(json, managed, PATH_CLASS_ALL))
 		return json;
 	json_decref(json);

@@ -10,8 +10,8 @@
 
 #include <jansson.h>
 
-/* A new reference, or NULL when out of memory. */
-json_t *status_route_json(
-    const struct managed_route *managed, const struct release_clock *clock);
+/* A new reference, or NULL when out of memory. store may be NULL, as in struct status_view. */
+json_t *status_route_json(const struct managed_route *managed, const struct store *store,
+    const struct release_clock *clock);
 
 #endif

@@ -27,7 +27,7 @@
  *   resume:    publish; store_unlatch(); store_keep(); store_decide()
  *   others:    publish; store_keep(); store_decide()
  *
- * After the start: store_started(). Every second or so, where something was counted:
+ * After the start: store_started(). More often than each second, where something was counted:
  * store_keep(), store_keep_epoch(), store_keep_budgets(), store_add_evidence().
  *
  * Thread  all functions: the control thread.

@@ -25,6 +25,13 @@ __attribute__((warn_unused_result)) bool store_dir_lock(
     const char *state_dir, int *fd, struct error *err);
 
 /*
+ * Likewise where it was removed, or another has taken its place, since: *fd is of the one
+ * that is there now. False: as it was, and err says why.
+ */
+__attribute__((warn_unused_result)) bool store_dir_mend(
+    const char *state_dir, int *fd, struct error *err);
+
+/*
  * Renames the database's files to weir.db.damaged-20261122T100000Z and the like. `name`
  * gets the new one.
  */

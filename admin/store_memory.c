@@ -161,8 +161,7 @@ bool stored_route_note_drill(struct stored_route *route, const char *release, in
 		struct stored_drill *drill = &route->drills[i];
 
 		if (drill->release != NULL && strcmp(drill->release, release) == 0) {
-			if (passed_s > drill->passed_s)
-				drill->passed_s = passed_s;
+			drill->passed_s = passed_s;
 			return true;
 		}
 		/* A free one, or else the oldest. */
@@ -272,7 +271,8 @@ static bool merge_drills(struct stored_route *route, const struct stored_route *
 	for (size_t i = 0; i < STORE_DRILLS_MAX; i++) {
 		const struct stored_drill *drill = &found->drills[i];
 
-		if (drill->release != NULL)
+		if (drill->release != NULL &&
+		    stored_route_drill_passed_s(route, drill->release) == 0)
 			ok = stored_route_note_drill(route, drill->release, drill->passed_s) &&
 			     ok;
 	}

@@ -19,7 +19,7 @@ enum {
 	STORE_DRILLS_MAX = 8, /* releases of a route whose drill is remembered: the latest */
 };
 
-/* A release's latest drill that passed. */
+/* A release's latest drill that passed: the one that was noted last. */
 struct stored_drill {
 	char *release; /* NULL: none */
 	int64_t passed_s;
@@ -72,7 +72,10 @@ __attribute__((warn_unused_result)) bool stored_route_set_record(
 __attribute__((warn_unused_result)) bool stored_route_set_budgets(struct stored_route *route,
     const char *release, const struct store_budget *budgets, size_t n);
 
-/* An older one than is known changes nothing. False when out of memory. */
+/*
+ * In the place of what was known of the release; an older one than those of so many others
+ * changes nothing. False when out of memory.
+ */
 __attribute__((warn_unused_result)) bool stored_route_note_drill(
     struct stored_route *route, const char *release, int64_t passed_s);
 /* 0: never. */

@@ -238,7 +238,9 @@ bool store_rows_load(struct store_db *db, struct store_memory *memory)
 	static const char budgets[] = "SELECT route, path, release, n_legacy, bad_legacy,"
 				      " n_canary, bad_canary FROM budgets ORDER BY route";
 	static const char epochs[] = "SELECT route, release, number, units FROM epochs";
-	static const char drills[] = "SELECT route, release, max(time_us) FROM drills"
+	/* The one that was stored last, not the latest: a clock may have been set back since.
+	 */
+	static const char drills[] = "SELECT route, release, time_us, max(id) FROM drills"
 				     " WHERE passed GROUP BY route, release";
 
 	return load_all(db, latches, load_latch, memory) &&

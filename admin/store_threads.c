@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 enum {
-	PERIOD_US = 1000000,  /* from one writing of what is not urgent to the next */
+	PERIOD_US = 250000,   /* from one writing of what is not urgent to the next */
 	RETRY_US = 3000000,   /* of a database that does not work */
-	PRUNE_EVERY = 10,     /* periods */
-	LOADS_PER_PERIOD = 8, /* of what is not urgent: 8 MiB of records a second */
+	LOOK_US = 1000000,    /* from one look after the database to the next */
+	PRUNE_EVERY = 10,     /* of those */
+	LOADS_PER_PERIOD = 2, /* of what is not urgent: 8 MiB of records a second */
 	CLOSE_WAIT_US = 5000000,
 };
 
@@ -66,6 +67,7 @@ struct store *store_new(const char *state_dir, struct error *err)
 	store->ok = true;
 	snprintf(store->text, sizeof(store->text), "ok");
 	store->period_us = clock_monotonic_us() + PERIOD_US;
+	store->look_us = clock_monotonic_us() + LOOK_US;
 	store_queue_init(&store->queue);
 	init_sync(store);
 	if (store_dir_lock(dir, &store->lock_fd, err))
@@ -103,7 +105,8 @@ static void set_down(struct store *store, const struct error *err)
 		    "state is not stored: %s; weir goes on without, and tries again", text);
 	store->ok = false;
 	memcpy(store->text, text, sizeof(text));
-	store->retry_us = clock_monotonic_us() + RETRY_US;
+	/* One that is gone is begun anew at once: until then nothing outlives a kill. */
+	store->retry_us = clock_monotonic_us() + (store->writer.misses_it ? 0 : RETRY_US);
 	/* Nobody waits for a latch that is not written now. */
 	pthread_cond_broadcast(&store->written);
 }
@@ -137,22 +140,44 @@ static void merge(struct store *store, struct store_found *found)
 /* Without the lock: there is a database now, and there is to be one from here on. */
 static void mark_as_used(const struct store *store)
 {
-	if (store->slots.fd >= 0 && !latch_slots_write_mark(store->slots.fd))
+	if (!latch_slots_write_mark(store->slots.fd))
 		log_warn("%s/%s: %s: the loss of all else there would not be noticed",
 		    store->state_dir, latch_slots_name, strerror(errno));
+}
+
+/* Without the lock: there is a disk that works, and so there may be for the slots. */
+static void mend_slots(struct store *store)
+{
+	bool anew;
+	int n;
+
+	if (store->slots.fd < 0)
+		return;
+	n = latch_slots_mend(store->slots.fd, store->state_dir, &anew);
+	/* A file that is cut is a mark itself; and a mark behind it would hide that. */
+	if (n == LATCH_SLOTS)
+		mark_as_used(store);
+	store_lock(store);
+	latch_slots_mended(&store->slots, n, anew);
+	if (anew)
+		memset(store->slots_written, 0, sizeof(store->slots_written));
+	pthread_cond_signal(&store->quick_work);
+	store_unlock(store);
 }
 
 /* With the lock, which it lets go of while it waits for the disk. */
 static bool reopen(struct store *store)
 {
-	struct store_found found;
+	struct store_found found = { .lost = false };
 	struct error err;
 	bool ok;
 
 	store_unlock(store);
-	ok = store_writer_open(&store->writer, clock_wall_us(), &found, &err);
+	store->writer.misses_it = false;
+	ok = store_dir_mend(store->state_dir, &store->lock_fd, &err) &&
+	     store_writer_open(&store->writer, clock_wall_us(), &found, &err);
 	if (ok)
-		mark_as_used(store);
+		mend_slots(store);
 	store_lock(store);
 	if (!ok) {
 		store_memory_done(&found.memory);
@@ -210,7 +235,7 @@ static bool is_urgent(const struct store *store)
 static bool look_after(struct store *store)
 {
 	struct error err;
-	bool prune = ++store->periods % PRUNE_EVERY == 0;
+	bool prune = ++store->looks % PRUNE_EVERY == 0;
 	bool forget = store->loss_is_noted && store->started && !is_urgent(store);
 	bool more = false, ok;
 
@@ -224,7 +249,7 @@ static bool look_after(struct store *store)
 	else if (forget)
 		store->loss_is_noted = false;
 	if (more)
-		store->periods = PRUNE_EVERY - 1;
+		store->looks = PRUNE_EVERY - 1;
 	return ok;
 }
 
@@ -241,8 +266,10 @@ static void write_what_is_due(struct store *store)
 		ok = write_load(store, &load);
 		loads++;
 	}
-	if (periodic) {
+	if (periodic)
 		store->period_us = clock_monotonic_us() + PERIOD_US;
+	if (store->stopping || clock_monotonic_us() >= store->look_us) {
+		store->look_us = clock_monotonic_us() + LOOK_US;
 		ok = ok && look_after(store);
 	}
 	if (ok)
@@ -275,7 +302,8 @@ static void *write_state(void *arg)
 		last = store->stopping;
 		if (store->writer.db != NULL || reopen(store))
 			write_what_is_due(store);
-	} while (!last);
+		/* One that is gone as weir ends is begun anew all the same. */
+	} while (!last || store->writer.misses_it);
 	store->writer_ended = true;
 	pthread_cond_broadcast(&store->written);
 	pthread_cond_signal(&store->quick_work);
@@ -321,7 +349,8 @@ static void open_slots(struct store *store)
 	struct error err;
 
 	if (!latch_slots_open(&store->slots, store->state_dir, &store->memory.latches, &err))
-		log_warn("%s: latches go to the database alone", err.text);
+		log_warn("%s%s", err.text,
+		    store->slots.n > 0 ? "" : ": latches go to the database alone");
 	for (size_t i = 0; i < store->memory.latches.n; i++) {
 		const struct latch *latch = store->memory.latches.items[i];
 

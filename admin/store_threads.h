@@ -52,9 +52,10 @@ struct store {
 	char answer[400]; /* store_is_readable()'s */
 
 	struct store_writer writer; /* the writer's alone */
-	uint64_t period_us;         /* when the next period begins; and so the next */
-	uint64_t retry_us;
-	unsigned periods;
+	uint64_t period_us;         /* when what is not urgent is written next */
+	uint64_t retry_us;          /* when a database that does not work is tried next */
+	uint64_t look_us;           /* when the database is looked after next */
+	unsigned looks;
 };
 
 /* A store of that directory, locked by this process, with nothing in it. NULL: err. */

@@ -176,6 +176,7 @@ bool store_writer_check(struct store_writer *writer, struct error *err)
 		return true;
 	error_set(err, "%s is gone from %s", store_db_name, writer->state_dir);
 	store_writer_close(writer);
+	writer->misses_it = true;
 	return false;
 }
 
@@ -250,6 +251,8 @@ static bool put_all(struct store_writer *writer, const struct store_load *load,
 bool store_writer_latches(
     struct store_writer *writer, const struct store_load *load, struct error *err)
 {
+	if (!store_writer_check(writer, err))
+		return false;
 	if (store_db_begin(writer->db, false) && put_latches(writer, load) &&
 	    store_db_commit(writer->db))
 		return true;

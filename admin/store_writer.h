@@ -21,6 +21,7 @@ struct store_writer {
 	struct journal_head head; /* of the journal, as last written or read */
 	bool was_used;            /* before this start: latches.now says so */
 	bool condemned;           /* the database was found damaged while it was in use */
+	bool misses_it;           /* it was found gone while it was in use */
 };
 
 /* What was found as the database was opened. */
@@ -46,7 +47,10 @@ __attribute__((warn_unused_result)) bool store_writer_check(
 __attribute__((warn_unused_result)) bool store_writer_forget_loss(
     struct store_writer *writer, struct error *err);
 
-/* Writes the latches alone: safe from a kill when it returns true, but not synced. */
+/*
+ * Writes the latches alone: safe from a kill when it returns true, but not synced. Not to a
+ * database that is gone from the directory: nobody would find them.
+ */
 __attribute__((warn_unused_result)) bool store_writer_latches(
     struct store_writer *writer, const struct store_load *load, struct error *err);
 

@@ -186,6 +186,9 @@ static enum plan_answer on_reload(struct plan *next, const struct plan_event *ev
 	    spec->expires.after_s != next->spec.expires.after_s)
 		next->clean_up_due = false;
 	next->spec = *spec;
+	/* As with a second rollback: nobody may finish there any more. */
+	if (spec->drain_for_ms == 0)
+		next->drain_ppm = 0;
 	if (plan_is_latched(next) || (next->state == PLAN_WAITING && spec->staged))
 		return PLAN_CHANGED;
 	if (spec->staged)
@@ -216,7 +219,7 @@ static void on_start(struct plan *next, const struct plan_event *event)
 		.gate_ask = next->gate_ask,
 		.last_us = event->clock.now_us,
 	};
-	if (event->kind == PLAN_EVENT_UNREADABLE)
+	if (event->kind == PLAN_EVENT_UNREADABLE || event->held_back)
 		plan_roll_back(next);
 	else
 		plan_begin(next, &event->clock);

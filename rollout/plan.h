@@ -139,7 +139,7 @@ struct plan {
 #define PLAN_GATE_LOST_US UINT64_C(900000000)
 
 enum plan_event_kind {
-	PLAN_EVENT_START,     /* a new release; spec */
+	PLAN_EVENT_START,     /* a new release; spec, held_back */
 	PLAN_EVENT_VERDICT,   /* verdict */
 	PLAN_EVENT_PROMOTE,   /* who, why; and so the next four */
 	PLAN_EVENT_ROLL_BACK, /* at_once */
@@ -164,7 +164,8 @@ struct plan_event {
 	const struct verdict *verdict;
 	const struct plan_spec *spec;
 	uint32_t weight_ppm;
-	bool at_once; /* neither steps nor a drain */
+	bool at_once;   /* neither steps nor a drain */
+	bool held_back; /* START: of a release that was rolled back before */
 	uint32_t gate_ask;
 	bool yes;
 	unsigned path_class; /* slot, 0..63 */

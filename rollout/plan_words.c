@@ -21,6 +21,8 @@ static const char *follows(
 {
 	if (next->state == PLAN_WAITING && before->state != PLAN_WAITING)
 		return waits_for_start(next, &event->clock);
+	if (event->kind == PLAN_EVENT_RELOAD && next->drain_ppm != before->drain_ppm)
+		return "; it lets nobody finish on the canary any more: all go to legacy now";
 	if (plan_is_latched(next) && !plan_is_latched(before)) {
 		if (next->state == PLAN_ROLLING_BACK)
 			return next->drain_ppm > 0
@@ -81,9 +83,15 @@ static void explain_clock(
 
 static void explain_withdrawal(const struct plan_event *event, char *why, size_t size)
 {
+	struct verdict verdict = *event->verdict;
 	char text[VERDICT_TEXT_SIZE];
 
-	verdict_reason_text(event->verdict, text, sizeof(text));
+	/* What held the release speaks against that path class alone, which goes back. */
+	if (verdict.action == VERDICT_HOLD_SUSPECT) {
+		verdict.action = VERDICT_ROLL_BACK;
+		verdict.reason = REASON_PATH_WORSE;
+	}
+	verdict_reason_text(&verdict, text, sizeof(text));
 	if (event->path != NULL)
 		snprintf(why, size, "the path class %s goes to legacy, the rest goes on: %s",
 		    event->path, text);

@@ -269,6 +269,31 @@ void release_begin_unreadable(struct release *release, const struct route_conf *
 	start(release, route, clock, &event, step);
 }
 
+void release_held_back_words(const char *before, char why[TRANSITION_WHY_SIZE])
+{
+	snprintf(why, TRANSITION_WHY_SIZE,
+	    "this release was rolled back before (%.500s): `weir resume` clears it, or a new "
+	    "release id",
+	    before[0] != '\0' ? before : "no reason was given");
+}
+
+void release_begin_held_back(struct release *release, const struct route_conf *route,
+    const struct release_clock *clock, const char *who, const char *before,
+    struct release_step *step)
+{
+	char why[TRANSITION_WHY_SIZE];
+	struct plan_event event = {
+		.kind = PLAN_EVENT_START,
+		.who = who,
+		.why = why,
+		.held_back = true,
+	};
+
+	release_held_back_words(before, why);
+	*step = (struct release_step) { .changed = false };
+	start(release, route, clock, &event, step);
+}
+
 void release_done(struct release *release)
 {
 	guard_done(&release->guard);

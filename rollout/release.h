@@ -137,6 +137,18 @@ void release_done(struct release *release);
 void release_tick(struct release *release, const struct release_evidence *evidence,
     const struct release_clock *clock, struct release_step *step);
 
+/* Why such a release is held back; before: why it was rolled back. */
+void release_held_back_words(const char *before, char why[TRANSITION_WHY_SIZE]);
+
+/*
+ * In place of release_begin(), or of release_reload() with another release id, where that
+ * release was rolled back before and not cleared since: it begins ROLLED_BACK, as if it
+ * could not be read. before: why it was rolled back. A first release is zeroed.
+ */
+void release_begin_held_back(struct release *release, const struct route_conf *route,
+    const struct release_clock *clock, const char *who, const char *before,
+    struct release_step *step);
+
 /*
  * Whether time alone will soon change something: a rollback in steps, a drain, a warm-up. Such
  * a release wants its tick without traffic, too.

@@ -40,6 +40,21 @@ def test_a_drain_ends(arms, weir):
              lambda: set(arms_of(running.port, USERS[:50]).values()) == {"legacy"})
 
 
+def test_an_edit_that_evicts_ends_a_drain_for_good(arms, weir):
+    def text(on_rollback):
+        return settings(*arms, stages="50% 1h, 100%",
+                        rollout={"on_rollback": on_rollback, "drain_for": "1h"})
+
+    running = weir(text("drain"))
+    arms_of(running.port, USERS)
+    running.cli("rollback", "shop")
+    assert running.route()["drain"] is not None
+    for on_rollback in ("evict", "drain"):
+        running.reload(text(on_rollback))
+        assert running.route()["drain"] is None
+        assert set(arms_of(running.port, USERS).values()) == {"legacy"}
+
+
 def test_users_of_an_earlier_release_are_forgotten(arms, weir):
     def text(release):
         return settings(*arms, stages="50% 1h, 100%", rollout={"on_rollback": "drain"},

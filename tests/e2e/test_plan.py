@@ -86,6 +86,30 @@ def test_a_person_can_roll_back(arms, weir):
     assert (route["state"], route["weight_ppm"], route["latched"]) == ("rolled_back", 0, True)
 
 
+def test_why_a_person_rolled_back_is_told_through_steps_drain_and_restart(arms, weir):
+    running = weir(plan(arms, rollback_steps=2, rollback_step="1s", on_rollback="drain",
+                        drain_for="1s"))
+    running.cli("rollback", "shop", "--why", "too slow")
+    words = running.route()["reason"]
+    assert words.startswith("rolled back by user:") and ": too slow; in steps" in words
+    route = running.wait_route("all to be over", lambda r: r["state"] == "rolled_back"
+                               and r["drain"] is None)
+    assert route["reason"] == words
+    running.restart()
+    assert running.route()["reason"] == words
+
+
+def test_why_a_person_rolled_back_is_told_after_a_kill_between_steps(arms, weir):
+    running = weir(plan(arms, rollback_steps=2, rollback_step="1m"))
+    running.cli("rollback", "shop", "--why", "too slow")
+    words = running.route()["reason"]
+    wait_for("it to be stored", lambda: running.status()["store"]["pending"] == 0)
+    running.kill()
+    running.start()
+    route = running.route()
+    assert (route["state"], route["reason"]) == ("rolled_back", words)
+
+
 def test_a_stage_survives_a_reload(arms, weir):
     running = weir(plan(arms, stages="5% 1h, 25% 1h, 100%"))
     running.cli("promote", "shop")

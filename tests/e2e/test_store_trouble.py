@@ -292,15 +292,32 @@ def test_a_database_that_is_deleted_while_weir_runs_is_begun_anew(arms, weir, co
     assert running.route()["release"] == "r1" and running.status()["store"]["ok"]
 
 
+def test_a_directory_that_is_removed_is_made_anew(arms, weir):
+    running = weir(plan(arms))
+    share(running)
+    running.journal()
+    shutil.rmtree(running.state_dir)
+    running.cli("rollback", "shop", "--why", "gone")
+    running.wait_line("weir.db is gone from")
+    running.wait_line("state is stored again")
+    wait_for("it to be stored", lambda: running.status()["store"]["pending"] == 0)
+    # And what is to be at hand on a full disk is there again, too.
+    assert (running.state_dir / "latches.now").stat().st_size > 128 * 1024
+    running.kill()
+    running.start()
+    assert (running.route()["state"], share(running)) == ("rolled_back", 0)
+
+
 def test_the_whole_directory_may_go_and_come_back(arms, weir):
     running = weir(plan(arms))
     share(running)
     running.journal()
     shutil.rmtree(running.state_dir)
+    running.state_dir.write_text("no directory")
     decides_on(running, arms)
     is_in_trouble(running)
     lines = len(running.lines)
-    running.state_dir.mkdir()
+    running.state_dir.unlink()
     wait_for("a disk that works again", lambda: running.status()["store"]["ok"], 20)
     running.wait_line("state is stored again", lines)
     running.kill()

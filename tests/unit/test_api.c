@@ -79,6 +79,17 @@ struct store *control_store(struct control *ctl)
 	return NULL;
 }
 
+bool store_latch_why(
+    const struct store *store, const char *route, const char *release, char *why, size_t size)
+{
+	(void)store;
+	(void)route;
+	(void)release;
+	(void)why;
+	(void)size;
+	return false;
+}
+
 void store_health(const struct store *store, struct store_health *health)
 {
 	(void)store;
@@ -466,6 +477,20 @@ static void a_reason_that_would_be_cut_is_refused_with_the_limit(void **state)
 	assert_int_equal(ctl->orders, 1);
 }
 
+static void a_reason_that_is_no_text_is_refused(void **state)
+{
+	struct control *ctl = *state;
+
+	assert_answer(ctl, "POST /routes/shop/pause?why=%ff%fe", 400, "UTF-8");
+	assert_answer(ctl, "POST /routes/shop/rollback?why=%c0%af", 400, "UTF-8");
+	assert_answer(
+	    ctl, "POST /routes/shop/set-weight?weight_ppm=5&why=%ed%a0%80", 400, "UTF-8");
+	assert_answer(ctl, "POST /routes/shop/resume?why=it%00is%20cut", 400, "UTF-8");
+	assert_int_equal(ctl->orders, 0);
+	assert_answer(ctl, "POST /routes/shop/pause?why=%e2%82%ac%0a%2500", 200, NULL);
+	assert_string_equal(ctl->why, "\xe2\x82\xac\n%00");
+}
+
 static void explaining_goes_by_the_live_weight(void **state)
 {
 	struct control *ctl = *state;
@@ -551,6 +576,7 @@ int main(void)
 		TEST(an_order_is_given_in_the_name_of_the_sockets_peer),
 		TEST(a_weight_is_taken_exactly_or_not_at_all),
 		TEST(a_reason_that_would_be_cut_is_refused_with_the_limit),
+		TEST(a_reason_that_is_no_text_is_refused),
 		TEST(explaining_goes_by_the_live_weight),
 		TEST(a_question_that_makes_no_sense_is_refused),
 		TEST(a_reload_is_answered_when_it_is_over),

@@ -6,8 +6,11 @@
 #include <cmocka.h>
 
 #include "admin/managed_route.h"
+#include "admin/store_db.h"
 #include "conf/load.h"
 #include "tests/support/state_place.h"
+
+#include <sched.h>
 
 enum {
 	BROKEN = 3, /* users of the canary, and four times as many of legacy, who always fail */
@@ -82,6 +85,34 @@ static struct life first(const struct place *place)
 		.now = { .clock = { .now_us = 1000000, .wall_s = PLACE_WALL_US / 1000000 },
 		    .wall_us = PLACE_WALL_US },
 	};
+}
+
+/* The file, edited: as `weir reload` takes it over. */
+static void reload(struct life *life, const char *release, const char *rollout)
+{
+	struct snapshot *before = life->snapshot;
+	struct error err = { "" };
+	struct managed_route *items;
+
+	life->snapshot = snapshot_new(load(life->place, release, rollout), before, 1, &err);
+	if (life->snapshot == NULL)
+		fail_msg("%s", err.text);
+	items = managed_routes_prepare(life->snapshot);
+	assert_non_null(items);
+	managed_routes_take_over(
+	    &life->routes, items, life->snapshot, &life->now, "signal:HUP");
+	snapshot_unref(before);
+}
+
+static void order(struct life *life, enum release_command command, const char *why)
+{
+	const struct release_order order = {
+		.command = command, .who = "user:alice", .why = why
+	};
+	struct error err = { "" };
+
+	if (!managed_routes_command(&life->routes, "shop", &order, &life->now, &err))
+		fail_msg("%s", err.text);
 }
 
 static void tick(struct life *life)
@@ -190,6 +221,122 @@ static void a_drill_that_the_record_does_not_know_of_counts_for_its_release(void
 	stop(&life);
 }
 
+/* A drill of tomorrow, by a clock that was ahead, beside one that has just passed. */
+static void a_drill_from_the_future_does_not_void_one_that_counts(void **state)
+{
+	static const char rollout[] = "require_drill = 24h\nstart = manual\n";
+	struct life life = first(*state);
+	struct release_step step;
+
+	start(&life, "r1", rollout);
+	release_drill_passed(
+	    &life.routes.items[0].release, &life.now.clock, "user:alice", &step);
+	store_drill(
+	    life.store, "shop", "r1", PLACE_WALL_US + 86400 * UINT64_C(1000000), true, "");
+	reload(&life, "r1", rollout);
+	assert_int_equal(release_of(&life)->plan.drill_wall_s, PLACE_WALL_US / 1000000);
+	stop(&life);
+	start(&life, "r1", rollout);
+	assert_int_equal(release_of(&life)->plan.drill_wall_s, PLACE_WALL_US / 1000000);
+	order(&life, RELEASE_PROMOTE, "");
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	stop(&life);
+}
+
+/* The journal's rows of that release, oldest first, as "action from>to weight;". */
+static char *rows_of(const struct place *place, const char *release)
+{
+	static char rows[1024];
+	struct error err = { "" };
+	struct store_db *db = store_db_open_reader(place_file(place, "weir.db"), true, &err);
+	sqlite3_stmt *statement;
+
+	assert_non_null(db);
+	statement = store_db_query(db,
+	    "SELECT who || ' ' || action || ' ' || from_state || '>' || to_state || ' ' ||"
+	    " to_weight_ppm || ';' FROM journal WHERE release = ? ORDER BY seq",
+	    "t", release);
+	assert_non_null(statement);
+	rows[0] = '\0';
+	while (store_db_next(db, statement) == STORE_ROW)
+		strncat(rows, store_db_text(statement, 0), sizeof(rows) - strlen(rows) - 1);
+	store_db_close(db);
+	return rows;
+}
+
+static void a_release_that_is_held_back_never_begins(void **state)
+{
+	struct life life = first(*state);
+
+	start(&life, "r1", "");
+	order(&life, RELEASE_ROLL_BACK, "too slow");
+	reload(&life, "r2", "");
+	assert_int_equal(release_of(&life)->plan.weight_ppm, 200000);
+	reload(&life, "r1", "");
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	stop(&life);
+	start(&life, "r3", "");
+	stop(&life);
+	start(&life, "r1", "");
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	assert_int_equal(release_of(&life)->plan.weight_ppm, 0);
+	if (strstr(release_of(&life)->last.why, "(rolled back by user:alice: too slow)") ==
+	    NULL)
+		fail_msg("%s", release_of(&life)->last.why);
+	stop(&life);
+	assert_string_equal(rows_of(*state, "r1"),
+	    "start start none>running 200000;user:alice rollback running>rolled_back 0;"
+	    "weir rollback running>rolled_back 0;weir rollback none>rolled_back 0;");
+	/* But by a person's word. */
+	start(&life, "r1", "");
+	order(&life, RELEASE_RESUME, "");
+	reload(&life, "r2", "");
+	reload(&life, "r1", "");
+	assert_int_equal(release_of(&life)->plan.weight_ppm, 200000);
+	stop(&life);
+}
+
+/* What a kill would leave. */
+static double stored_hold_s(const struct place *place)
+{
+	struct error err = { "" };
+	struct store_db *db = store_db_open_reader(place_file(place, "weir.db"), true, &err);
+	sqlite3_stmt *statement =
+	    db != NULL ? store_db_query(db, "SELECT stage_age_s FROM releases", "") : NULL;
+	double hold_s = 0;
+
+	if (statement != NULL && store_db_next(db, statement) == STORE_ROW)
+		hold_s = sqlite3_column_double(statement, 0);
+	store_db_close(db);
+	return hold_s;
+}
+
+/* A last request, then none: what it was is told all the same, and once. */
+static void what_was_counted_is_stored_within_a_second_of_it(void **state)
+{
+	struct life life = first(*state);
+	const struct managed_route *managed;
+	uint64_t counted_us;
+
+	start(&life, "r1", "");
+	managed = &life.routes.items[0];
+	for (int i = 0; i < 20; i++) {
+		answer(&life, ARM_LEGACY, false, 1);
+		tick(&life);
+	}
+	assert_true(managed->unkept);
+	counted_us = life.now.clock.now_us;
+	while (managed->kept_us < counted_us) {
+		assert_true(life.now.clock.now_us < counted_us + 700000);
+		life.now.clock.now_us += 100000;
+		managed_routes_tick(&life.routes, &life.now, false);
+	}
+	assert_false(managed->unkept);
+	while (stored_hold_s(*state) < 2)
+		sched_yield();
+	stop(&life);
+}
+
 static void a_few_broken_users_do_not_count_again_for_every_restart(void **state)
 {
 	struct life life = first(*state);
@@ -206,16 +353,13 @@ static void a_few_broken_users_do_not_count_again_for_every_restart(void **state
 
 static void a_users_failure_counts_again_in_the_next_stage(void **state)
 {
-	const struct release_order promote = { .command = RELEASE_PROMOTE, .who = "user:a" };
 	struct life life = first(*state);
-	struct error err = { "" };
 
 	start(&life, "r1", "");
 	serve(&life);
 	stop(&life);
 	start(&life, "r1", "");
-	if (!managed_routes_command(&life.routes, "shop", &promote, &life.now, &err))
-		fail_msg("%s", err.text);
+	order(&life, RELEASE_PROMOTE, "");
 	stop(&life);
 	start(&life, "r1", "");
 	assert_int_equal(release_of(&life)->plan.stage, 1);
@@ -230,6 +374,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_release_held_back_says_why_it_was_rolled_back),
 		TEST(a_drill_that_the_record_does_not_know_of_counts_for_its_release),
+		TEST(a_drill_from_the_future_does_not_void_one_that_counts),
+		TEST(a_release_that_is_held_back_never_begins),
+		TEST(what_was_counted_is_stored_within_a_second_of_it),
 		TEST(a_few_broken_users_do_not_count_again_for_every_restart),
 		TEST(a_users_failure_counts_again_in_the_next_stage),
 	};

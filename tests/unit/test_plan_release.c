@@ -399,6 +399,10 @@ static void a_path_that_is_bad_by_itself_is_withdrawn_where_the_plan_says_so(voi
 	assert_int_equal(f->exposure.weight_ppm, 50000);
 	assert_true(f->step.changed && f->step.new_epoch);
 	assert_int_equal(f->step.transition.cause, PLAN_EVENT_WITHDRAW);
+	/* It goes now: nothing more is waited for. */
+	assert_non_null(strstr(f->step.transition.why, "goes to legacy"));
+	assert_null(strstr(f->step.transition.why, "will be"));
+	assert_null(strstr(f->step.transition.why, "frozen"));
 	assert_string_equal(f->step.transition.path, "/orders/:id");
 	assert_true(fabs(guard_ln_e(&f->release.guard)) < .1);
 	/* The rest is still judged, and rolled back when it burns. */

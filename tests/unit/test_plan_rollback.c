@@ -150,6 +150,42 @@ static void a_resume_during_a_drain_ends_it(void **state)
 	assert_int_equal(f.plan.drain_ppm, 0);
 }
 
+static void an_edited_plan_without_a_drain_ends_it_for_good(void **state)
+{
+	struct plan_spec spec = draining(), evicting = draining(), slower = draining();
+	struct fixture f = started(spec);
+
+	(void)state;
+	evicting.drain_for_ms = 0;
+	slower.bake_ms = 1000;
+	judged(&f, VERDICT_ROLL_BACK);
+	assert_int_equal(reloaded(&f, &slower), PLAN_UNCHANGED);
+	assert_int_equal(f.plan.drain_ppm, 10000);
+	assert_int_equal(reloaded(&f, &evicting), PLAN_CHANGED);
+	assert_at(&f, PLAN_ROLLED_BACK, 0);
+	assert_int_equal(f.plan.drain_ppm, 0);
+	assert_non_null(strstr(f.transition.why, "nobody finish"));
+	assert_int_equal(reloaded(&f, &spec), PLAN_UNCHANGED);
+	assert_int_equal(f.plan.drain_ppm, 0);
+}
+
+static void a_release_that_was_rolled_back_before_begins_rolled_back(void **state)
+{
+	struct plan_spec spec = ladder_spec();
+	struct fixture f = started(spec);
+	struct plan_event event = {
+		.kind = PLAN_EVENT_START, .spec = &spec, .held_back = true
+	};
+
+	(void)state;
+	assert_int_equal(apply(&f, event), PLAN_CHANGED);
+	assert_at(&f, PLAN_ROLLED_BACK, 0);
+	assert_int_equal(waited(&f, 3600), PLAN_UNCHANGED);
+	assert_int_equal(ordered(&f, PLAN_EVENT_PROMOTE), PLAN_REFUSED);
+	assert_int_equal(ordered(&f, PLAN_EVENT_RESUME), PLAN_CHANGED);
+	assert_at(&f, PLAN_RUNNING, 10000);
+}
+
 static void a_restart_ends_a_drain_for_nobody_knows_its_users_any_more(void **state)
 {
 	struct plan_spec spec = draining();
@@ -353,6 +389,8 @@ int main(void)
 		cmocka_unit_test(an_order_during_a_drain_evicts_whoever_is_left),
 		cmocka_unit_test(without_a_drain_everyone_is_evicted_at_once),
 		cmocka_unit_test(a_resume_during_a_drain_ends_it),
+		cmocka_unit_test(an_edited_plan_without_a_drain_ends_it_for_good),
+		cmocka_unit_test(a_release_that_was_rolled_back_before_begins_rolled_back),
 		cmocka_unit_test(a_restart_ends_a_drain_for_nobody_knows_its_users_any_more),
 		cmocka_unit_test(an_unreadable_release_begins_rolled_back),
 		cmocka_unit_test(a_withdrawn_path_goes_and_the_rest_goes_on),

@@ -210,6 +210,24 @@ static void only_a_drill_that_passed_counts(void **state)
 	assert_int_equal(number_in(*state, "SELECT count(*) FROM drills"), 2);
 }
 
+/* As by a clock that was ahead. */
+static void a_drill_from_the_future_stands_in_no_later_ones_way(void **state)
+{
+	struct store *store = place_open(*state);
+	int64_t s = PLACE_WALL_US / 1000000;
+
+	store_drill(store, "shop", "r1", PLACE_WALL_US + 86400 * UINT64_C(1000000), true, "");
+	store_close(store);
+	store = place_open(*state);
+	assert_int_equal(store_drill_passed_s(store, "shop", "r1"), s + 86400);
+	store_drill(store, "shop", "r1", PLACE_WALL_US, true, "");
+	assert_int_equal(store_drill_passed_s(store, "shop", "r1"), s);
+	store_close(store);
+	store = place_open(*state);
+	assert_int_equal(store_drill_passed_s(store, "shop", "r1"), s);
+	store_close(store);
+}
+
 static void a_drill_counts_for_its_release_and_the_latest_are_remembered(void **state)
 {
 	static const unsigned times_s[] = { 5, 1, 9, 3, 7, 2, 8, 4, 6, 10 };
@@ -676,6 +694,7 @@ int main(void)
 		TEST(more_latches_at_once_than_there_are_slots_all_hold),
 		TEST(budgets_come_back_for_their_release_only),
 		TEST(only_a_drill_that_passed_counts),
+		TEST(a_drill_from_the_future_stands_in_no_later_ones_way),
 		TEST(a_drill_counts_for_its_release_and_the_latest_are_remembered),
 		TEST(a_latch_says_why_it_was_set_first),
 		TEST(an_epoch_comes_back_for_its_release_and_number_only),

@@ -23,15 +23,20 @@ enum {
 
 static struct rlimit room;
 
-static void fill_disk(void)
+static void limit_disk(rlim_t bytes)
 {
 	struct rlimit full;
 
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &room), 0);
 	full = room;
-	full.rlim_cur = DISK_SIZE;
+	full.rlim_cur = bytes;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+}
+
+static void fill_disk(void)
+{
+	limit_disk(DISK_SIZE);
 }
 
 static void empty_disk(void)
@@ -175,6 +180,84 @@ static void a_start_on_a_full_disk_serves_and_knows_what_it_can(void **state)
 	store_close(store);
 }
 
+/* Killed after its first start, on a disk with room for so much. */
+static void hold_back_and_be_killed(const struct place *place, rlim_t bytes)
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct store *store;
+
+		limit_disk(bytes);
+		store = place_open(place);
+		if (store_is_readable(store, NULL))
+			_exit(1);
+		/* The slots that there are have it, or nothing does. */
+		_exit(store_latch(store, "shop", "r1", PLACE_WALL_US, "not readable") ==
+			      (bytes >= LATCH_SLOT_SIZE)
+			  ? 0
+			  : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void a_first_start_without_room_for_all_slots_uses_those_there_are(void **state)
+{
+	struct store *store;
+
+	hold_back_and_be_killed(*state, 3 * LATCH_SLOT_SIZE + 100);
+	store = place_open(*state);
+	assert_true(store_has_latch(store, "shop", "r1"));
+	store_close(store);
+}
+
+static void a_first_start_without_room_for_a_slot_is_known_by_that(void **state)
+{
+	struct store *store;
+	const char *why;
+
+	hold_back_and_be_killed(*state, 0);
+	for (int start = 0; start < 2; start++) {
+		store = place_open(*state);
+		assert_false(store_is_readable(store, &why));
+		assert_non_null(strstr(why, "latches.now"));
+		store_close(store);
+	}
+	/* Once its releases have been held back it is a directory like any other. */
+	store = place_open(*state);
+	store_started(store);
+	store_close(store);
+	store = place_open(*state);
+	assert_true(store_is_readable(store, NULL));
+	store_close(store);
+}
+
+/* The first latch finds no room; the next has all that was missing. */
+static void slots_that_had_no_room_are_had_when_there_is_some(void **state)
+{
+	struct store *store;
+	struct store_health health;
+
+	limit_disk(LATCH_SLOT_SIZE);
+	store = place_open(*state);
+	store_lock(store);
+	assert_int_equal(store->slots.n, 1);
+	store_unlock(store);
+	empty_disk();
+	try_again(store);
+	do {
+		sched_yield();
+		store_health(store, &health);
+	} while (!health.ok);
+	store_lock(store);
+	assert_int_equal(store->slots.n, LATCH_SLOTS);
+	store_unlock(store);
+	store_close(store);
+}
+
 static void decisions_wait_up_to_a_bound_and_are_counted_beyond_it(void **state)
 {
 	struct store *store = place_open(*state);
@@ -232,6 +315,9 @@ int main(void)
 		TEST(it_recovers_by_itself),
 		TEST(a_latch_outlives_a_kill_on_a_full_disk),
 		TEST(a_start_on_a_full_disk_serves_and_knows_what_it_can),
+		TEST(a_first_start_without_room_for_all_slots_uses_those_there_are),
+		TEST(a_first_start_without_room_for_a_slot_is_known_by_that),
+		TEST(slots_that_had_no_room_are_had_when_there_is_some),
 		TEST(decisions_wait_up_to_a_bound_and_are_counted_beyond_it),
 		TEST(a_row_that_was_not_written_has_no_number),
 	};
