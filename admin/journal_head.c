@@ -81,6 +81,9 @@ bool journal_head_read(const char *state_dir, struct journal_head *head, struct 
 		close(fd);
 	if (len < 0)
 		return false;
+	/* A kill came between its making and its first line. */
+	if (len == 0)
+		return true;
 	if (journal_head_parse(line, head))
 		return true;
 	error_set(err, "%s/%s is damaged: it holds no row's number and hash", state_dir,

@@ -21,7 +21,8 @@ void journal_head_format(const struct journal_head *head, char text[JOURNAL_HEAD
 __attribute__((warn_unused_result)) bool journal_head_parse(
     const char *text, struct journal_head *head);
 
-/* Zeros where there is no such file. False where it cannot be read or makes no sense. */
+/* Zeros where there is no such file, or an empty one. False where it cannot be read or makes no
+ * sense. */
 __attribute__((warn_unused_result)) bool journal_head_read(
     const char *state_dir, struct journal_head *head, struct error *err);
 

@@ -393,9 +393,25 @@ static void the_head_is_remembered_in_a_file(void **state)
 	free_chain(&chain);
 }
 
+/* A kill came between its making and its first line. */
+static void an_empty_head_file_is_as_none(void **state)
+{
+	const struct place *place = *state;
+	struct journal_head head = { .seq = 7 };
+	struct error err = { "" };
+	FILE *file;
+
+	assert_int_equal(mkdir(place->state_dir, 0700), 0);
+	file = fopen(place_file(place, journal_head_name), "w");
+	assert_non_null(file);
+	fclose(file);
+	assert_true(journal_head_read(place->state_dir, &head, &err));
+	assert_int_equal(head.seq, 0);
+}
+
 static void a_head_file_that_makes_no_sense_is_an_error(void **state)
 {
-	static const char *const texts[] = { "", "7", "x", "7 abc\n",
+	static const char *const texts[] = { "7", "x", "7 abc\n",
 		"-1 0000000000000000000000000000000000000000000000000000000000000000\n" };
 	const struct place *place = *state;
 
@@ -431,6 +447,7 @@ int main(void)
 		TEST(rows_that_changed_places_are_noticed),
 		TEST(a_row_that_was_rewritten_with_its_hash_is_noticed_by_the_next),
 		TEST(the_head_is_remembered_in_a_file),
+		TEST(an_empty_head_file_is_as_none),
 		TEST(a_head_file_that_makes_no_sense_is_an_error),
 	};
 
