@@ -12,12 +12,12 @@
 /*
  * A route is looked at in a tick where so many requests have come, or anything that
  * matters; for fewer, once in a while, and the more routes there are the less often: at
- * each tick up to a hundred routes, each 2.5 s from 2,500 on. Without traffic, each 10 s.
+ * each tick up to a hundred routes, each 5 s from 5,000 on. Without traffic, each 10 s.
  */
 enum {
 	BUSY_REQUESTS = 16,
 	ROUTES_EACH_TICK = 100,
-	CALM_TICKS_MAX = 25,
+	CALM_TICKS_MAX = 50,
 	QUIET_TICKS = 100,
 };
 

@@ -31,7 +31,7 @@ enum {
 	HUGE_BYTES = 2 << 20,
 	FIRST_BLOCK_BYTES = 64 << 10,
 	LARGEST_BLOCK_BYTES = 32 << 20,
-	PIECE_MAX = 32 << 10, /* in a block */
+	PIECE_MAX = 256 << 10, /* in a block */
 	SIZES = (PIECE_MAX + GAP_BYTES) / DENSE_ALIGNMENT + 1,
 	/* From here on a mapping of its own fills a huge page well enough. */
 	WORTH_HUGE_BYTES = HUGE_BYTES / 2,
@@ -80,24 +80,32 @@ static size_t own_bytes(size_t bytes)
 	return round_up(bytes, bytes >= WORTH_HUGE_BYTES ? HUGE_BYTES : PAGE_BYTES);
 }
 
-/* What is left of the block before is left: less than one piece. */
+/* With room for a piece. What is left of the block before is left: less than that. */
+static bool begin_block(size_t piece_bytes)
+{
+	size_t next = block_bytes == 0 ? FIRST_BLOCK_BYTES : 2 * block_bytes;
+	char *fresh;
+
+	while (next < piece_bytes)
+		next *= 2;
+	if (next > LARGEST_BLOCK_BYTES)
+		next = LARGEST_BLOCK_BYTES;
+	fresh = map(next);
+	if (fresh == NULL)
+		return false;
+	ASAN_POISON_MEMORY_REGION(fresh, next);
+	block = fresh;
+	block_end = fresh + next;
+	block_bytes = next;
+	return true;
+}
+
 static char *take_fresh(size_t bytes)
 {
 	char *piece;
 
-	if ((size_t)(block_end - block) < bytes) {
-		size_t next = block_bytes == 0                    ? FIRST_BLOCK_BYTES
-			      : block_bytes < LARGEST_BLOCK_BYTES ? 2 * block_bytes
-								  : block_bytes;
-		char *fresh = map(next);
-
-		if (fresh == NULL)
-			return NULL;
-		ASAN_POISON_MEMORY_REGION(fresh, next);
-		block = fresh;
-		block_end = fresh + next;
-		block_bytes = next;
-	}
+	if ((size_t)(block_end - block) < bytes && !begin_block(bytes))
+		return NULL;
 	piece = block;
 	block += bytes;
 	return piece;

@@ -6,7 +6,7 @@
  * for all else that the routes cost.
  *
  * Blocks grow with what is taken, from 64 KiB, so that a few routes cost no more than on the
- * heap. What is given back is kept for pieces of the same size; a piece of more than 32 KiB
+ * heap. What is given back is kept for pieces of the same size; a piece of more than 256 KiB
  * is a mapping of its own and goes back to the system.
  *
  * Thread     any. Under a lock: not for the steady state of the request path.

@@ -11,6 +11,8 @@ void evidence_counts_add(struct evidence_counts *sum, const struct evidence_coun
 		for (unsigned half = 0; half < 2; half++)
 			sum->half_slow[half][i] += more->half_slow[half][i];
 	}
+	for (unsigned half = 0; half < 2; half++)
+		sum->half_n[half] += more->half_n[half];
 	sum->over += more->over;
 	sum->over_all += more->over_all;
 	sum->units += more->units;

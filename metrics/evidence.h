@@ -40,6 +40,7 @@ struct evidence_counts {
 	uint32_t slow[LATENCY_THRESHOLDS];
 	uint32_t good[LATENCY_THRESHOLDS];
 	uint32_t half_slow[2][LATENCY_THRESHOLDS]; /* slow ones that ended, in halves by key */
+	uint32_t half_n[2]; /* so too, all that ended; zeros where it is not known */
 	/* Of the whole route alone; zeros for a path class: */
 	uint32_t over;     /* past the explicit latency budget: once for each unit and epoch */
 	uint32_t over_all; /* all of them */

@@ -56,6 +56,14 @@ static inline void histogram_record(
 	counter_add(sum_us, us);
 }
 
+/* Fetches what histogram_record() of that value will touch. */
+static inline void histogram_prefetch(const struct histogram *histogram, uint64_t us)
+{
+	__builtin_prefetch(
+	    &histogram
+		 ->buckets[histogram_bucket(us < HISTOGRAM_MAX_US ? us : HISTOGRAM_MAX_US)]);
+}
+
 /* The least value that falls in a bucket, in microseconds. */
 uint64_t histogram_bucket_start(size_t bucket);
 

@@ -7,7 +7,11 @@
 #include <string.h>
 
 enum {
-	FULL_READ = 32, /* each so many reads look at all generations */
+	/*
+	 * Each so many reads look at all generations: of every class, in time, as it has no
+	 * factor in common with TURNS.
+	 */
+	FULL_READ = 31,
 	/*
 	 * Of a route with more classes than this that have news, those without a failure or
 	 * something far too slow are read in turn, each once in so many reads.
@@ -47,6 +51,7 @@ static void add_slot(const struct evidence_slot *slot, struct evidence_seen *see
 
 			more[h][l] = since(&seen->level[h][l], now);
 			counts->n += more[h][l];
+			counts->half_n[h] += more[h][l];
 			for (unsigned i = 0; i < LEVEL_THRESHOLDS; i++) {
 				if (i >= l) {
 					counts->good[i] += more[h][l];
@@ -116,7 +121,7 @@ static void read_generation(struct reading *reading, unsigned path_class, uint32
 	for (size_t w = 0; w < reading->stats->n_shards; w++) {
 		for (enum arm arm = 0; arm < ARMS; arm++) {
 			struct cell *cell = atomic_load_explicit(
-			    &reading->stats->shards[w]->cells[path_class][arm],
+			    &reading->stats->shards[w].cells[path_class][arm],
 			    memory_order_acquire);
 
 			if (cell != NULL)
@@ -150,7 +155,7 @@ static struct marked take_marks(struct route_stats *stats)
 	struct marked marked = { 0 };
 
 	for (size_t w = 0; w < stats->n_shards; w++) {
-		struct marks *marks = &stats->shards[w]->marks;
+		struct marks *marks = &stats->shards[w].marks;
 
 		/* The worker sets them the other way round: none is lost between the two. */
 		marked.late |= atomic_exchange(&marks->late, 0);
@@ -171,7 +176,7 @@ static void read_route_slots(struct reading *reading, uint32_t age)
 	struct evidence_entry *entry;
 
 	for (size_t w = 0; w < reading->stats->n_shards; w++) {
-		struct shard *shard = reading->stats->shards[w];
+		struct shard *shard = &reading->stats->shards[w];
 
 		for (enum arm arm = 0; arm < ARMS; arm++) {
 			struct route_slot *now = &shard->slots[slot][arm];
@@ -234,7 +239,7 @@ static void prefetch_classes(const struct reading *reading, uint64_t classes)
 		for (size_t w = 0; w < reading->stats->n_shards; w++) {
 			for (enum arm arm = 0; arm < ARMS; arm++) {
 				struct cell *cell = atomic_load_explicit(
-				    &reading->stats->shards[w]->cells[c][arm],
+				    &reading->stats->shards[w].cells[c][arm],
 				    memory_order_relaxed);
 
 				if (cell == NULL)

@@ -12,7 +12,7 @@ enum {
 
 static size_t stats_bytes(size_t workers)
 {
-	return sizeof(struct route_stats) + workers * sizeof(struct shard *);
+	return sizeof(struct route_stats) + workers * sizeof(struct shard);
 }
 
 struct route_stats *route_stats_new(size_t workers, uint32_t slow_threshold_us)
@@ -23,32 +23,24 @@ struct route_stats *route_stats_new(size_t workers, uint32_t slow_threshold_us)
 		return NULL;
 	stats->n_shards = workers;
 	stats->failed = calloc(1, sizeof(*stats->failed));
-	if (stats->failed == NULL)
-		goto no_memory;
-	for (size_t i = 0; i < workers; i++) {
-		stats->shards[i] = dense_take(sizeof(struct shard));
-		if (stats->shards[i] == NULL)
-			goto no_memory;
+	if (stats->failed == NULL) {
+		route_stats_free(stats);
+		return NULL;
 	}
 	route_stats_set_slow_threshold(stats, slow_threshold_us);
 	return stats;
-no_memory:
-	route_stats_free(stats);
-	return NULL;
 }
 
 void route_stats_free(struct route_stats *stats)
 {
 	if (stats == NULL)
 		return;
-	for (size_t i = 0; i < stats->n_shards && stats->shards[i] != NULL; i++) {
+	for (size_t i = 0; i < stats->n_shards; i++) {
 		for (size_t c = 0; c < PATH_CLASSES; c++)
 			for (size_t arm = 0; arm < ARMS; arm++)
-				dense_give(
-				    atomic_load_explicit(
-					&stats->shards[i]->cells[c][arm], memory_order_relaxed),
+				dense_give(atomic_load_explicit(&stats->shards[i].cells[c][arm],
+					       memory_order_relaxed),
 				    sizeof(struct cell));
-		dense_give(stats->shards[i], sizeof(struct shard));
 	}
 	free(stats->failed);
 	free(atomic_load_explicit(&stats->over, memory_order_relaxed));
@@ -245,7 +237,7 @@ static bool record_drill(struct shard *shard, const struct outcome *outcome)
 void route_stats_prefetch_place(
     const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
 {
-	const struct shard *shard = stats->shards[worker];
+	const struct shard *shard = &stats->shards[worker];
 
 	__builtin_prefetch(shard);
 	__builtin_prefetch(&shard->cells[path_class][arm]);
@@ -255,7 +247,7 @@ void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
     unsigned path_class, enum arm arm, uint32_t generation)
 {
 	const struct cell *cell = atomic_load_explicit(
-	    &stats->shards[worker]->cells[path_class][arm], memory_order_relaxed);
+	    &stats->shards[worker].cells[path_class][arm], memory_order_relaxed);
 
 	if (cell == NULL)
 		return;
@@ -263,10 +255,22 @@ void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
 	__builtin_prefetch(&cell->evidence[generation % EVIDENCE_GENERATIONS].slot);
 }
 
+void route_stats_prefetch_latency(const struct route_stats *stats, size_t worker,
+    unsigned path_class, enum arm arm, uint64_t first_byte_us, uint64_t total_us)
+{
+	const struct cell *cell = atomic_load_explicit(
+	    &stats->shards[worker].cells[path_class][arm], memory_order_relaxed);
+
+	if (cell == NULL)
+		return;
+	histogram_prefetch(&cell->first_byte, first_byte_us);
+	histogram_prefetch(&cell->total, total_us);
+}
+
 bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t current_generation,
     const struct outcome *outcome)
 {
-	struct shard *shard = stats->shards[worker];
+	struct shard *shard = &stats->shards[worker];
 	struct cell *cell = shard_cell(shard, class_of(outcome), outcome->arm);
 	struct evidence_slot *slot;
 	bool urgent = false;
@@ -298,7 +302,7 @@ bool route_stats_record(struct route_stats *stats, size_t worker, uint32_t curre
 bool route_stats_in_flight(struct route_stats *stats, size_t worker,
     uint32_t current_generation, struct outcome *outcome, uint64_t us)
 {
-	struct shard *shard = stats->shards[worker];
+	struct shard *shard = &stats->shards[worker];
 	struct cell *cell = shard_cell(shard, class_of(outcome), outcome->arm);
 	struct evidence_slot *slot;
 	bool urgent = false;
@@ -328,7 +332,7 @@ void route_stats_assigned(struct route_stats *stats, size_t worker, uint32_t gen
     enum arm arm, uint64_t unit_hash)
 {
 	struct epoch_map *units = atomic_load_explicit(&stats->units, memory_order_acquire);
-	struct shard *shard = stats->shards[worker];
+	struct shard *shard = &stats->shards[worker];
 
 	/* Past half full the map takes different users for one another. */
 	if (units == NULL || epoch_map_is_half_full(units) ||

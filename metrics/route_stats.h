@@ -66,12 +66,15 @@ void route_stats_free(struct route_stats *stats);
 
 /*
  * Fetches what route_stats_record() will touch, while there is other work to do: of one
- * route among thousands it is cold. First where the cell is, then the cell.
+ * route among thousands it is cold. First where the cell is, then the cell, and once it is
+ * known how long the exchange took, where in the histograms that is.
  */
 void route_stats_prefetch_place(
     const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm);
 void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
     unsigned path_class, enum arm arm, uint32_t generation);
+void route_stats_prefetch_latency(const struct route_stats *stats, size_t worker,
+    unsigned path_class, enum arm arm, uint64_t first_byte_us, uint64_t total_us);
 
 /*
  * Counts one exchange. True when three new canary failures have been counted on

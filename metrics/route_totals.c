@@ -6,7 +6,7 @@ static const struct cell *read_cell(
     const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
 {
 	return atomic_load_explicit(
-	    &stats->shards[worker]->cells[path_class][arm], memory_order_acquire);
+	    &stats->shards[worker].cells[path_class][arm], memory_order_acquire);
 }
 
 /* The classes that `path_class` stands for: itself, or all. */
@@ -102,7 +102,7 @@ void route_stats_drill(const struct route_stats *stats, struct drill_counts coun
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		counts[arm] = (struct drill_counts) { 0 };
 		for (size_t w = 0; w < stats->n_shards; w++) {
-			const struct shard *shard = stats->shards[w];
+			const struct shard *shard = &stats->shards[w];
 
 			counts[arm].failed += counter_read_part(&shard->drill_failed[arm]);
 			counts[arm].n += counter_read(&shard->drill[arm]);

@@ -115,7 +115,7 @@ struct route_stats {
 	_Atomic(struct thresholds *) thresholds;
 	size_t n_shards;
 	struct epoch_map *failed; /* whose failure was counted */
-	struct shard *shards[];
+	struct shard shards[];    /* so that one is found without a look at this */
 };
 
 static inline void count32(_Atomic uint32_t *count, uint32_t more)

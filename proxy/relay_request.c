@@ -182,11 +182,10 @@ static void choose_upstream(struct relay *relay, const struct message *request,
 }
 
 static const struct route *find_route(
-    struct relay *relay, const struct message *request, struct slice path)
+    struct relay *relay, const struct router_host *host, struct slice path)
 {
 	const struct snapshot *snapshot = relay->view->snapshot;
-	int index = router_match(snapshot->router, request->authority, path);
-
+	int index = router_find(snapshot->router, host, path);
 	const struct route *route;
 
 	if (index < 0)
@@ -319,8 +318,8 @@ static void forward(struct relay *relay, struct message *request, struct slice p
 	}
 }
 
-static void dispatch(
-    struct relay *relay, struct message *request, const struct connection_options *options)
+static void dispatch(struct relay *relay, struct message *request,
+    const struct connection_options *options, const struct router_host *host)
 {
 	struct client *client = relay->client;
 	struct slice client_ip = forwarded_client(request, client_host(client), client->trusted,
@@ -328,7 +327,7 @@ static void dispatch(
 	struct slice path = message_path(request);
 	char max_forwards[MAX_FORWARDS_DIGITS];
 
-	relay->route = find_route(relay, request, path);
+	relay->route = find_route(relay, host, path);
 	if (relay->route == NULL) {
 		refuse(relay, 404, "no route matches this host and path");
 	} else if (relay->route->arms[ARM_LEGACY] == NULL) {
@@ -346,8 +345,11 @@ void relay_begin(struct relay *relay, struct message *request)
 {
 	struct client *client = relay->client;
 	struct connection_options options;
+	struct router_host host;
 	struct h1_fault fault;
 
+	relay->view = worker_view_ref(relay->worker);
+	router_host_begin(relay->view->snapshot->router, request->authority, &host);
 	settle_request_id(relay, request);
 	/* No body may follow the answer to a HEAD, a refused one's either. */
 	relay->exchange.method = request->method_id;
@@ -359,8 +361,7 @@ void relay_begin(struct relay *relay, struct message *request)
 	client->n_requests++;
 	if (client_must_close(client))
 		relay->exchange.client_persists = false;
-	relay->view = worker_view_ref(relay->worker);
-	dispatch(relay, request, &options);
+	dispatch(relay, request, &options, &host);
 }
 
 static const struct server *next_server(struct relay *relay)

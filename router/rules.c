@@ -11,7 +11,6 @@
 
 enum {
 	NO_ROUTE = UINT32_MAX,
-	HOST_MAX = 255,
 	ENTRY_TEXT_MAX = 24, /* bytes of a text that lie in its entry */
 };
 
@@ -80,11 +79,10 @@ static bool entry_is(const struct entry *entry, struct slice text)
 	return entry->len == text.len && memcmp(there, text.data, text.len) == 0;
 }
 
-/* The entry of the text, or the free one where it belongs. */
-static struct entry *entry_find(
-    const struct router *router, struct slice text, uint32_t owner, enum text_kind kind)
+/* The entry of the text with that hash, or the free one where it belongs. */
+static struct entry *entry_find_hashed(const struct router *router, struct slice text,
+    uint32_t owner, enum text_kind kind, uint64_t hash)
 {
-	uint64_t hash = text_hash(text, owner, kind);
 	size_t at = (size_t)hash & router->mask;
 
 	for (;; at = (at + 1) & router->mask) {
@@ -96,6 +94,12 @@ static struct entry *entry_find(
 		    entry_is(entry, text))
 			return entry;
 	}
+}
+
+static struct entry *entry_find(
+    const struct router *router, struct slice text, uint32_t owner, enum text_kind kind)
+{
+	return entry_find_hashed(router, text, owner, kind, text_hash(text, owner, kind));
 }
 
 static struct entry *entry_add(struct router *router, struct slice text, uint32_t owner,
@@ -156,7 +160,7 @@ static bool host_is_plain(struct slice host)
 {
 	bool is_v6 = host.len > 0 && host.data[0] == '[';
 
-	if (host.len == 0 || host.len > HOST_MAX || host.data[host.len - 1] == '.')
+	if (host.len == 0 || host.len > ROUTER_HOST_MAX || host.data[host.len - 1] == '.')
 		return false;
 	for (size_t i = 0; i < host.len; i++) {
 		char c = host.data[i];
@@ -320,7 +324,7 @@ static uint32_t match_path(
 }
 
 /* The authority's host as rules are written; empty where it cannot match any. */
-static struct slice host_of(struct slice authority, char lower[HOST_MAX])
+static struct slice host_of(struct slice authority, char lower[ROUTER_HOST_MAX])
 {
 	struct slice host = authority;
 	bool is_v6 = host.len > 0 && host.data[0] == '[';
@@ -330,7 +334,7 @@ static struct slice host_of(struct slice authority, char lower[HOST_MAX])
 		host.len = (size_t)(end - host.data) + (is_v6 ? 1 : 0);
 	if (host.len > 0 && host.data[host.len - 1] == '.')
 		host.len--;
-	if (host.len > HOST_MAX)
+	if (host.len > ROUTER_HOST_MAX)
 		return (struct slice) { 0 };
 	for (size_t i = 0; i < host.len; i++)
 		lower[i] = ascii_lower(host.data[i]);
@@ -347,12 +351,15 @@ static uint32_t match_host(
 	return match_path(router, host->value, path, best);
 }
 
-static uint32_t match_named_host(
-    const struct router *router, struct slice host, struct slice path, uint32_t best)
+static uint32_t match_named_host(const struct router *router, const struct router_host *named,
+    struct slice path, uint32_t best)
 {
+	struct slice host = named->name;
+
 	if (router->exact_first < best)
-		best = match_host(
-		    router, entry_find(router, host, HOSTS_OWNER, HOST_EXACT), path, best);
+		best = match_host(router,
+		    entry_find_hashed(router, host, HOSTS_OWNER, HOST_EXACT, named->hash), path,
+		    best);
 	for (size_t i = 0; i < router->suffixes.n && router->suffixes.items[i].first < best;
 	     i++) {
 		size_t len = router->suffixes.items[i].len;
@@ -367,18 +374,37 @@ static uint32_t match_named_host(
 	return best;
 }
 
-int router_match(const struct router *router, struct slice host, struct slice path)
+static bool names_hosts(const struct router *router)
+{
+	return router->exact_first != NO_ROUTE || router->suffixes.n > 0;
+}
+
+void router_host_begin(
+    const struct router *router, struct slice authority, struct router_host *host)
+{
+	host->name = (struct slice) { 0 };
+	if (!names_hosts(router))
+		return;
+	host->name = host_of(authority, host->lower);
+	host->hash = text_hash(host->name, HOSTS_OWNER, HOST_EXACT);
+	__builtin_prefetch(&router->entries[(size_t)host->hash & router->mask]);
+}
+
+int router_find(const struct router *router, const struct router_host *host, struct slice path)
 {
 	uint32_t best = match_path(router, 0, path, NO_ROUTE);
 	uint32_t suffix_first =
 	    router->suffixes.n > 0 ? router->suffixes.items[0].first : NO_ROUTE;
 
-	if (router->exact_first < best || suffix_first < best) {
-		char lower[HOST_MAX];
-		struct slice name = host_of(host, lower);
-
-		if (name.len > 0)
-			best = match_named_host(router, name, path, best);
-	}
+	if (host->name.len > 0 && (router->exact_first < best || suffix_first < best))
+		best = match_named_host(router, host, path, best);
 	return best == NO_ROUTE ? -1 : (int)best;
+}
+
+int router_match(const struct router *router, struct slice authority, struct slice path)
+{
+	struct router_host host;
+
+	router_host_begin(router, authority, &host);
+	return router_find(router, &host, path);
 }

@@ -27,6 +27,17 @@
 
 struct router;
 
+enum {
+	ROUTER_HOST_MAX = 255 /* no DNS name is longer (RFC 1035 2.3.4) */
+};
+
+/* The host that is asked for, as rules are written. */
+struct router_host {
+	struct slice name; /* in `lower`; empty: it matches only routes for any host */
+	uint64_t hash;
+	char lower[ROUTER_HOST_MAX];
+};
+
 /*
  * NULL when out of memory, or where a host or a path is not of the forms above
  * (hosts in lower case, without a port). Free with router_free().
@@ -36,10 +47,16 @@ __attribute__((warn_unused_result)) struct router *router_new(
 void router_free(struct router *router);
 
 /*
- * The index in `routes` of the first that matches, or -1. `host` is an authority
- * (host[:port], [v6]:port, or empty); one longer than 255 bytes, as no DNS name
- * is (RFC 1035 2.3.4), matches only routes for any host.
+ * Takes the host of an authority (host[:port], [v6]:port, or empty), and fetches where
+ * its routes are: with thousands of them that is cold, so call it well before.
  */
-int router_match(const struct router *router, struct slice host, struct slice path);
+void router_host_begin(
+    const struct router *router, struct slice authority, struct router_host *host);
+
+/* The index in `routes` of the first that matches, or -1. */
+int router_find(const struct router *router, const struct router_host *host, struct slice path);
+
+/* Both in one. */
+int router_match(const struct router *router, struct slice authority, struct slice path);
 
 #endif

@@ -20,8 +20,8 @@ static bool is_zero(const char *bytes, size_t n)
 }
 
 /* Of every size up to where a piece is a mapping of its own, and some beyond. */
-static const size_t sizes[] = { 1, 8, 127, 128, 129, 4096, 9000, 32768, 32769, 100000, 1 << 20,
-	(2 << 20) + 1 };
+static const size_t sizes[] = { 1, 8, 127, 128, 129, 4096, 9000, 32768, 100000, 262144, 262145,
+	1 << 20, (2 << 20) + 1 };
 
 enum {
 	SIZES = sizeof(sizes) / sizeof(sizes[0])
