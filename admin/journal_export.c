@@ -36,6 +36,8 @@ static const struct count_column latency_columns[] = {
 	PAST("_q90", THRESHOLD_Q90),
 	PAST("_q99", THRESHOLD_Q99),
 	PAST("_far", THRESHOLD_FAR),
+	{ "half1_", "", AT(half_n[0]), true },
+	{ "half2_", "", AT(half_n[1]), true },
 };
 
 enum {

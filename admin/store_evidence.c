@@ -33,6 +33,8 @@ static const size_t counts_in_order[] = {
 	COUNT(half_slow[1][THRESHOLD_Q90]),
 	COUNT(half_slow[1][THRESHOLD_Q99]),
 	COUNT(half_slow[1][THRESHOLD_FAR]),
+	COUNT(half_n[0]),
+	COUNT(half_n[1]),
 #undef COUNT
 };
 

@@ -221,6 +221,33 @@ static void afflicted_users(void)
 	}
 }
 
+/* A/A: one user of legacy's makes half of the requests, all quick, at first or later. */
+static void one_busy_user(void)
+{
+	static struct traffic traffic;
+
+	for (unsigned later = 0; later < 2; later++)
+		for (unsigned i = 0; i < RATES; i++) {
+			struct alarms alarms = { .runs = runs_of(12, i < 2 ? 400 : 100) };
+
+			for (unsigned run = 0; run < alarms.runs; run++) {
+				traffic_init(&traffic, rates[i], weights[run % WEIGHTS],
+				    base_failing, seed_of("busy", later * RATES + i, run));
+				traffic.with_latency = true;
+				traffic.busy = later ? 0 : .5;
+				alarms.rolled_back += traffic_run(&traffic, healthy_s, .1);
+				traffic.busy = .5;
+				if (later && traffic.verdict.action != VERDICT_ROLL_BACK)
+					alarms.rolled_back +=
+					    traffic_run(&traffic, healthy_s, .1);
+				traffic_done(&traffic);
+			}
+			print_alarms(later ? "A/A, one busy user after ten minutes"
+					   : "A/A, one legacy user makes half of it",
+			    rates[i], &alarms, most_alarms(alarms.runs));
+		}
+}
+
 /* Both arms fail at 30% for ten minutes. */
 static void shared_outage(void)
 {
@@ -256,6 +283,8 @@ enum breakage {
 	FAILS,
 	FAILS_ON_ONE_PATH,
 	SLOWS_DOWN,
+	HANGS,
+	HANGS_WHILE_ONE_IS_BUSY,
 };
 
 static const struct breaking {
@@ -275,6 +304,8 @@ static const struct breaking {
 	 * soon it is certain, and at 2,000 a second that is a long time.
 	 */
 	{ "latency x2", SLOWS_DOWN, 2, 12, 150, { 8, 16, 0 } },
+	{ "hangs", HANGS, 1, 20, 40, { 8, 16, 8 } },
+	{ "hangs, one user busy", HANGS_WHILE_ONE_IS_BUSY, 1, 20, 40, { 8, 16, 8 } },
 };
 
 struct costs {
@@ -282,14 +313,23 @@ struct costs {
 	unsigned unfound; /* within a day */
 	size_t n;
 	double ratios[MAX_RUNS]; /* cost over the limit */
-	double cost[MAX_RUNS];   /* leaked failures; of SLOWS_DOWN, canary requests */
+	double cost[MAX_RUNS];   /* leaked failures; of latency, canary requests */
 	double seconds[MAX_RUNS];
 };
 
+static bool is_of_latency(enum breakage how)
+{
+	return how == SLOWS_DOWN || how == HANGS || how == HANGS_WHILE_ONE_IS_BUSY;
+}
+
 static double cost_so_far(const struct breaking *breaking, const struct traffic *traffic)
 {
-	return (double)(breaking->how == SLOWS_DOWN ? traffic->requests[ARM_CANARY]
-						    : traffic->failed[ARM_CANARY]);
+	switch (breaking->how) {
+	case SLOWS_DOWN: return (double)traffic->requests[ARM_CANARY];
+	case HANGS:
+	case HANGS_WHILE_ONE_IS_BUSY: return (double)traffic->hung;
+	default: return (double)traffic->failed[ARM_CANARY];
+	}
 }
 
 static void begin_to_break(const struct breaking *breaking, struct service *canary)
@@ -298,6 +338,8 @@ static void begin_to_break(const struct breaking *breaking, struct service *cana
 	case FAILS: canary->failing = breaking->degree; break;
 	case FAILS_ON_ONE_PATH: canary->bad_failing = breaking->degree; break;
 	case SLOWS_DOWN: canary->slowness = breaking->degree; break;
+	case HANGS:
+	case HANGS_WHILE_ONE_IS_BUSY: canary->hangs = true; break;
 	}
 }
 
@@ -315,7 +357,8 @@ static void break_once(const struct breaking *breaking, struct traffic *traffic,
 	bool found;
 
 	traffic->with_paths = breaking->how == FAILS_ON_ONE_PATH;
-	traffic->with_latency = breaking->how == SLOWS_DOWN;
+	traffic->with_latency = is_of_latency(breaking->how);
+	traffic->busy = breaking->how == HANGS_WHILE_ONE_IS_BUSY ? .5 : 0;
 	/* A false alarm is no detection; the first part of the table counts those. */
 	if (traffic_run(traffic, after_s, 1))
 		return;
@@ -394,6 +437,7 @@ int main(int argc, char **argv)
 	}
 	printf("A canary that is no worse: alpha 1%%, budget 0.1%%\n");
 	afflicted_users();
+	one_busy_user();
 	shared_outage();
 	healthy_for_a_day();
 	broken_canaries("A canary is broken from its first request", 0);

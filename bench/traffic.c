@@ -102,6 +102,7 @@ static void count_band(struct traffic *traffic, enum arm arm, size_t band, uint6
 	for (uint64_t k = 0; k < n; k++) {
 		size_t half = dice_bits(&traffic->dice) & 1;
 
+		counts->half_n[half]++;
 		for (size_t i = 0; i < band && i < THRESHOLD_FAR; i++)
 			counts->half_slow[half][i]++;
 		if (band > THRESHOLD_FAR)
@@ -157,13 +158,41 @@ static void count_failure(struct traffic *traffic, enum arm arm, uint64_t user, 
 	traffic->unseen[dice_below(&traffic->dice, TRAFFIC_WORKERS)] += arm == ARM_CANARY;
 }
 
+/* None of them ends. */
+static void count_hanging(struct traffic *traffic, enum arm arm, uint64_t n)
+{
+	for (size_t i = 0; i < THRESHOLD_FAR; i++)
+		traffic->counts[arm].slow[i] += (uint32_t)n;
+	for (uint64_t k = 0; k < n; k++)
+		count_far(traffic, arm, any_user(traffic, arm));
+	traffic->hung += n;
+}
+
+/* One user of legacy's, in a half of his own, who asks for what is quick. */
+static void serve_busy(struct traffic *traffic, double dt_s)
+{
+	struct evidence_counts *counts = &traffic->counts[ARM_LEGACY];
+	uint32_t n =
+	    (uint32_t)dice_poisson(&traffic->dice, traffic->rate * traffic->busy * dt_s);
+
+	counts->n += n;
+	counts->half_n[0] += n;
+	for (size_t i = 0; i < THRESHOLD_FAR; i++)
+		counts->good[i] += n;
+}
+
 /* What the arm does with the requests of users with nothing wrong with them. */
 static void serve(struct traffic *traffic, enum arm arm, double dt_s)
 {
 	const struct service *service = &traffic->arms[arm];
 	double expected = traffic->rate * share_of(traffic, arm) * dt_s *
-			  (1 - traffic->broken - traffic->sluggish);
+			  (1 - traffic->broken - traffic->sluggish - traffic->busy);
 	double of_path = expected / TRAFFIC_PATHS;
+
+	if (service->hangs) {
+		count_hanging(traffic, arm, dice_poisson(&traffic->dice, expected));
+		return;
+	}
 
 	for (unsigned path = 0; path < (traffic->with_paths ? TRAFFIC_PATHS : 1); path++) {
 		double share = path == BAD_PATH && service->bad_failing > 0
@@ -199,6 +228,7 @@ static void serve_afflicted(struct traffic *traffic, double dt_s)
 		struct evidence_counts *counts = &traffic->counts[arm];
 
 		counts->n++;
+		counts->half_n[user & 1]++;
 		for (size_t i = 0; i < THRESHOLD_FAR; i++) {
 			counts->slow[i]++;
 			counts->half_slow[user & 1][i]++;
@@ -282,6 +312,7 @@ bool traffic_run(struct traffic *traffic, double seconds, double step_s)
 		for (enum arm arm = 0; arm < ARMS; arm++)
 			serve(traffic, arm, step);
 		serve_afflicted(traffic, step);
+		serve_busy(traffic, step);
 		traffic->now_s += step;
 		traffic->unjudged_s += step;
 		if (!is_urgent(traffic) && traffic->unjudged_s < tick_s - step / 2)

@@ -29,14 +29,16 @@ struct service {
 	double failing;     /* share of requests that fail, on any path */
 	double bad_failing; /* on BAD_PATH alone; 0: as on the others */
 	double slowness;    /* factor on every latency */
+	bool hangs;         /* no request ends: all are past every threshold */
 };
 
 struct traffic {
 	double rate;   /* requests a second */
 	double weight; /* of the canary */
 	uint64_t users;
-	double broken;      /* share of users whose every request fails, on either arm */
-	double sluggish;    /* share of users whose every request is slow, on either arm */
+	double broken;   /* share of users whose every request fails, on either arm */
+	double sluggish; /* share of users whose every request is slow, on either arm */
+	double busy;     /* share of the requests that one user makes, quick ones, on legacy */
 	bool with_latency;  /* thresholds are in force: legacy's quantiles, handicap 1.1 */
 	bool with_paths;    /* evidence is kept by path class */
 	bool every_failure; /* counts without the epoch map: what the policy avoids */
@@ -55,6 +57,7 @@ struct traffic {
 	struct evidence_counts path_counts[TRAFFIC_PATHS][ARMS];
 	unsigned
 	    unseen[TRAFFIC_WORKERS]; /* canary failures since a worker last woke the guard */
+	uint64_t hung;               /* of the canary's, since the start */
 	uint64_t requests[ARMS];     /* since the start */
 	uint64_t failed[ARMS];
 };

@@ -55,6 +55,7 @@ static void age(struct compared_arm *arm, double keep)
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		arm->slow[i] *= keep;
 		arm->good[i] *= keep;
+		arm->left_out[i] *= keep;
 	}
 }
 
@@ -89,31 +90,16 @@ void comparison_pass_harm(struct comparison *comparison)
 }
 
 static void add(struct compared_arm *arm, const struct guard_entry *entry,
-    const struct evidence_counts *counts)
+    const struct evidence_counts *counts, const double left_out[LATENCY_THRESHOLDS])
 {
 	arm->counts.n += counts->n;
 	arm->counts.bad += counts->bad;
 	arm->counts.failed += counts->failed;
 	for (size_t i = 0; i < LATENCY_THRESHOLDS && entry->has_latency; i++) {
 		arm->slow[i] += counts->slow[i];
-		arm->good[i] += counts->good[i];
+		arm->good[i] += counts->good[i] - left_out[i];
+		arm->left_out[i] += left_out[i];
 	}
-}
-
-/*
- * Users are shared out by the weight, and requests with them, unless one user makes most
- * of them. Then which arm a slow or a quick request lands in says who asks, not how fast
- * the arm is, and no design effect makes up for it: nothing is bet on latency. What is
- * left out so would have spoken against the canary: the bets stay fair.
- */
-static bool is_lopsided(
-    const struct comparison *comparison, const struct guard_entry *entry, double w)
-{
-	double canary = comparison->stage[ARM_CANARY].counts.n + entry->arms[ARM_CANARY].n;
-	double legacy = comparison->stage[ARM_LEGACY].counts.n + entry->arms[ARM_LEGACY].n;
-	double expected = w * (canary + legacy);
-
-	return canary < expected / 3 - 3 * sqrt(expected);
 }
 
 bool comparison_observe(struct comparison *comparison, const struct comparison_tick *tick,
@@ -126,22 +112,22 @@ bool comparison_observe(struct comparison *comparison, const struct comparison_t
 		.legacy_bad = entry->arms[ARM_LEGACY].bad,
 	};
 
-	bool has_latency = entry->has_latency && !is_lopsided(comparison, entry, entry->weight);
+	double left_out[ARMS][LATENCY_THRESHOLDS] = { { 0 } };
 	bool harm = failure_bets_have_news(entry->weight, &failures) ||
-		    (has_latency && latency_has_far(entry->arms));
+		    (entry->has_latency && latency_has_far(entry->arms));
 
 	if (harm) {
 		comparison_pass_harm(comparison);
 		failure_bets_observe(
 		    &comparison->errors, entry->weight, &bets->errors, tick->p0, &failures);
 	}
-	if (has_latency)
+	if (entry->has_latency)
 		latency_observe(&comparison->latency, &bets->latency, &bets->errors,
-		    entry->arms, tick->least_d, tick->squared);
+		    entry->arms, tick->least_d, tick->squared, left_out[ARM_LEGACY]);
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		if (entry->weight == tick->weight)
-			add(&comparison->stage[arm], entry, &entry->arms[arm]);
-		add(&comparison->minute[arm], entry, &entry->arms[arm]);
+			add(&comparison->stage[arm], entry, &entry->arms[arm], left_out[arm]);
+		add(&comparison->minute[arm], entry, &entry->arms[arm], left_out[arm]);
 	}
 	return harm;
 }
@@ -182,14 +168,29 @@ struct difference comparison_errors(const struct comparison *comparison, double 
 	return minute.material ? minute : stage;
 }
 
-static struct arm_counts slow_of(
+struct arm_counts compared_slow(
     const struct compared_arm *arm, enum latency_threshold threshold)
 {
+	double n = arm->slow[threshold] + arm->good[threshold];
+
+	/* No good[far] is counted: its requests are those that q99 was held against. */
+	if (threshold == THRESHOLD_FAR)
+		n = fmax(n, arm->slow[THRESHOLD_Q99] + arm->good[THRESHOLD_Q99]);
 	return (struct arm_counts) {
-		.n = arm->slow[threshold] + arm->good[threshold],
+		.n = n,
 		.bad = arm->slow[threshold],
 		.failed = arm->slow[threshold],
 	};
+}
+
+double comparison_left_out(const struct comparison *comparison)
+{
+	const struct compared_arm *legacy = &comparison->minute[ARM_LEGACY];
+	double left_out = 0;
+
+	for (size_t i = 0; i < LATENCY_QUANTILES; i++)
+		left_out = fmax(left_out, legacy->left_out[i]);
+	return legacy->counts.n > 0 ? fmin(1, left_out / legacy->counts.n) : 0;
 }
 
 struct difference comparison_slow(
@@ -199,12 +200,12 @@ struct difference comparison_slow(
 	struct difference stage = { .in_stage = true }, minute = { .in_stage = false };
 
 	for (enum arm arm = 0; arm < ARMS; arm++)
-		stage.arms[arm] = slow_of(&comparison->stage[arm], threshold);
+		stage.arms[arm] = compared_slow(&comparison->stage[arm], threshold);
 	stage.material = is_material(stage.arms, tail);
 	if (stage.material)
 		return stage;
 	for (enum arm arm = 0; arm < ARMS; arm++)
-		minute.arms[arm] = slow_of(&comparison->minute[arm], threshold);
+		minute.arms[arm] = compared_slow(&comparison->minute[arm], threshold);
 	minute.material = is_material(minute.arms, tail);
 	return minute.material ? minute : stage;
 }

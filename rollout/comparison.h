@@ -36,7 +36,8 @@ void weight_bets_init(struct weight_bets *bets, double weight);
 struct compared_arm {
 	struct arm_counts counts;
 	double slow[LATENCY_THRESHOLDS];
-	double good[LATENCY_THRESHOLDS];
+	double good[LATENCY_THRESHOLDS];     /* without those left out */
+	double left_out[LATENCY_THRESHOLDS]; /* latency_surplus.h; of legacy */
 };
 
 struct comparison {
@@ -97,6 +98,16 @@ struct difference {
 struct difference comparison_errors(const struct comparison *comparison, double budget);
 struct difference comparison_slow(
     const struct comparison *comparison, enum latency_threshold threshold);
+
+/*
+ * How many requests were slow, of how many that were looked at: those past q99, too, for
+ * `far`, which has no good ones of its own.
+ */
+struct arm_counts compared_slow(
+    const struct compared_arm *arm, enum latency_threshold threshold);
+
+/* What share of legacy's requests in the last minute was left out of the latency evidence. */
+double comparison_left_out(const struct comparison *comparison);
 
 /* The canary's rate is above legacy's by at least budget/10, and by 5% of legacy's. */
 bool is_material(const struct arm_counts arms[ARMS], double budget);

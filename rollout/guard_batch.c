@@ -40,8 +40,10 @@ void guard_batch_add(struct guard_batch *batch, const struct guard_entry *entry)
 
 		batch->half_slow[0][i] += h1;
 		batch->half_slow[1][i] += h2;
-		batch->squared[i] += design_effect_square(h1, h2);
+		batch->squared[i] += (float)design_effect_square(h1, h2);
 	}
+	for (size_t half = 0; half < 2; half++)
+		batch->half_n[half] += legacy->half_n[half];
 }
 
 static struct guard_entry entry_of(const struct guard_batch *batch, double weight)
@@ -58,9 +60,11 @@ static struct guard_entry entry_of(const struct guard_batch *batch, double weigh
 			counts->good[i] = batch->good[arm][i];
 		}
 	}
-	for (size_t half = 0; half < 2; half++)
+	for (size_t half = 0; half < 2; half++) {
+		legacy->half_n[half] = batch->half_n[half];
 		for (size_t i = 0; i < LATENCY_QUANTILES; i++)
 			legacy->half_slow[half][i] = batch->half_slow[half][i];
+	}
 	return entry;
 }
 
@@ -85,17 +89,20 @@ bool guard_batch_settle(const struct guard_batch *batch, const struct guard_entr
 {
 	double least_d[LATENCY_THRESHOLDS] = { [THRESHOLD_FAR] = now->least_d[THRESHOLD_FAR] };
 	struct guard_entry entry = entry_of(batch, now->weight);
+	double squared[LATENCY_QUANTILES];
 	struct comparison_tick then = *now;
 
 	if (harm != NULL)
 		add_harm(&entry, harm);
 
-	for (size_t i = 0; i < LATENCY_QUANTILES; i++)
+	for (size_t i = 0; i < LATENCY_QUANTILES; i++) {
 		least_d[i] = batch->least_d[i];
+		squared[i] = batch->squared[i];
+	}
 	/* Time that passed since has staked nothing on it: that would be betting late. */
 	then.evidence_s = batch->evidence_s;
 	then.least_d = least_d;
-	then.squared = batch->squared;
+	then.squared = squared;
 	comparison_pass(path, &then);
 	return comparison_observe(path, &then, &entry, bets);
 }

@@ -18,12 +18,13 @@
 
 /* Two cache lines. All of it is of the weight in force. */
 struct guard_batch {
-	_Alignas(64) double evidence_s;    /* the time of the evidence when it began */
-	double squared[LATENCY_QUANTILES]; /* design_effect_square() of its reads */
-	uint32_t n[ARMS];                  /* of a second: 32 bits hold that */
+	_Alignas(64) double evidence_s;   /* the time of the evidence when it began */
+	float squared[LATENCY_QUANTILES]; /* design_effect_square() of its reads */
+	uint32_t n[ARMS];                 /* of a second: 32 bits hold that */
 	uint32_t slow[ARMS][LATENCY_QUANTILES];
 	uint32_t good[ARMS][LATENCY_QUANTILES];
 	uint32_t half_slow[2][LATENCY_QUANTILES]; /* legacy's */
+	uint32_t half_n[2];                       /* so too */
 	float least_d[LATENCY_QUANTILES];         /* the route's, when it began */
 	bool has_latency;
 };

@@ -292,11 +292,7 @@ static void stage_counts(const struct comparison *comparison, bool latency,
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		const struct compared_arm *counted = &comparison->stage[arm];
 
-		arms[arm] = counted->counts;
-		if (!latency)
-			continue;
-		arms[arm].n = counted->slow[threshold] + counted->good[threshold];
-		arms[arm].bad = counted->slow[threshold];
+		arms[arm] = latency ? compared_slow(counted, threshold) : counted->counts;
 	}
 }
 

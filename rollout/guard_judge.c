@@ -65,6 +65,7 @@ static struct verdict describe(const struct guard *guard)
 		verdict.slow_share[arm] = series_rate(&guard->over_burn.raw[arm], WINDOW_60_S);
 		verdict.units[arm] = guard->sample_ratio.units[arm];
 	}
+	verdict.left_out = comparison_left_out(&guard->route);
 	fill_evidence(guard, &verdict);
 	fill_burns(&verdict, &guard->burn, budget, WINDOW_5_MIN, WINDOW_1_H);
 	fill_pooled(&verdict, &guard->burn, budget);

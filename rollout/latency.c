@@ -24,6 +24,7 @@ void latency_bets_init(struct latency_bets *bets, double w)
 		}
 		eprocess_bets_init(&bets->slow[i], w, slow, LATENCY_BETS);
 		eprocess_bets_init(&bets->good[i], w, good, LATENCY_BETS);
+		bets->room[i] = latency_surplus_room(bets->good[i].either[LATENCY_BETS - 1]);
 	}
 }
 
@@ -39,6 +40,8 @@ void latency_init(struct latency *latency)
 	latency_begin_evidence(latency);
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++)
 		design_effect_init(&latency->designs[i]);
+	for (size_t i = 0; i < LATENCY_QUANTILES; i++)
+		latency_surplus_init(&latency->surplus[i]);
 }
 
 void latency_pass(struct latency *latency, double evidence_dt_s, double dt_s)
@@ -70,9 +73,22 @@ void latency_raise(struct latency *latency)
 		eprocess_raise(&latency->thresholds[i]);
 }
 
+/* Of legacy's requests below one threshold, those that speak of who asks. */
+static double surplus_of(struct latency_surplus *surplus, const struct evidence_counts *legacy,
+    size_t i, double room)
+{
+	double quick[2];
+
+	for (size_t half = 0; half < 2; half++)
+		quick[half] = legacy->half_n[half] > legacy->half_slow[half][i]
+				  ? legacy->half_n[half] - legacy->half_slow[half][i]
+				  : 0;
+	return latency_surplus_take(surplus, quick[0], quick[1], room);
+}
+
 /* ll of each bet on one threshold. False where nothing was counted. */
 static bool add_up(const struct latency_bets *bets, const struct eprocess_bets *errors,
-    const struct evidence_counts arms[ARMS], size_t i, double *ll)
+    const struct evidence_counts arms[ARMS], size_t i, double left_out, double *ll)
 {
 	const struct evidence_counts *canary = &arms[ARM_CANARY], *legacy = &arms[ARM_LEGACY];
 
@@ -84,13 +100,13 @@ static bool add_up(const struct latency_bets *bets, const struct eprocess_bets *
 		return true;
 	}
 	eprocess_bets_add(&bets->slow[i], canary->slow[i], legacy->slow[i], ll);
-	eprocess_bets_add(&bets->good[i], canary->good[i], legacy->good[i], ll);
+	eprocess_bets_add(&bets->good[i], canary->good[i], legacy->good[i] - left_out, ll);
 	return true;
 }
 
 void latency_observe(struct latency *latency, const struct latency_bets *bets,
     const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
-    const double *least_d, const double *squared)
+    const double *least_d, const double *squared, double left_out[LATENCY_QUANTILES])
 {
 	const struct evidence_counts *legacy = &arms[ARM_LEGACY];
 
@@ -98,10 +114,14 @@ void latency_observe(struct latency *latency, const struct latency_bets *bets,
 	for (size_t i = 0; i < LATENCY_THRESHOLDS; i++) {
 		double ll[EPROCESS_BETS_MAX] = { 0 };
 		double h1 = legacy->half_slow[0][i], h2 = legacy->half_slow[1][i];
+		double own = latency->designs[i].d, d = own > least_d[i] ? own : least_d[i];
+		double surplus = 0;
 
-		if (add_up(bets, errors, arms, i, ll)) {
-			double own = latency->designs[i].d;
-			double share = 1 / (own > least_d[i] ? own : least_d[i]);
+		if (i < LATENCY_QUANTILES)
+			left_out[i] = surplus =
+			    surplus_of(&latency->surplus[i], legacy, i, d * bets->room[i]);
+		if (add_up(bets, errors, arms, i, surplus, ll)) {
+			double share = 1 / d;
 
 			for (size_t k = 0; k < EPROCESS_BETS_MAX; k++)
 				ll[k] *= share;

@@ -11,6 +11,7 @@
 #include "metrics/evidence.h"
 #include "rollout/design_effect.h"
 #include "rollout/eprocess.h"
+#include "rollout/latency_surplus.h"
 
 #include <stdbool.h>
 
@@ -23,11 +24,13 @@ enum {
 struct latency_bets {
 	struct eprocess_bets slow[LATENCY_QUANTILES];
 	struct eprocess_bets good[LATENCY_QUANTILES];
+	double room[LATENCY_QUANTILES]; /* latency_surplus.h's, where D is 1 */
 };
 
 struct latency {
 	struct eprocess thresholds[LATENCY_THRESHOLDS];
 	struct design_effect designs[LATENCY_THRESHOLDS];
+	struct latency_surplus surplus[LATENCY_QUANTILES];
 };
 
 /* The share of legacy's requests past a threshold: what a difference is held against. */
@@ -51,10 +54,11 @@ void latency_raise(struct latency *latency);
  * Newly counted under one weight, in (0, 1], whose bets these are: `errors` those on
  * failures. D is legacy's so far, and at least least_d (LATENCY_THRESHOLDS of them).
  * `squared` is design_effect_observe_reads()'s, of each quantile; NULL: it was one read.
+ * left_out: how many of legacy's quick requests were no evidence (latency_surplus.h).
  */
 void latency_observe(struct latency *latency, const struct latency_bets *bets,
     const struct eprocess_bets *errors, const struct evidence_counts arms[ARMS],
-    const double *least_d, const double *squared);
+    const double *least_d, const double *squared, double left_out[LATENCY_QUANTILES]);
 
 /* M, and that of each threshold. */
 double latency_m(const struct latency *latency);

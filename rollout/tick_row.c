@@ -44,7 +44,8 @@ enum {
 	KIND_OVER_ALL = KIND_COUNTS + 8,
 	FIRST_THRESHOLD = KIND_COUNTS + 12,
 	PER_THRESHOLD = 6,
-	KINDS = FIRST_THRESHOLD + PER_THRESHOLD * LATENCY_THRESHOLDS,
+	FIRST_HALF = FIRST_THRESHOLD + PER_THRESHOLD * LATENCY_THRESHOLDS,
+	KINDS = FIRST_HALF + 2,
 };
 
 /* In the order of enum kind; offset: of a count in the row. */
@@ -66,6 +67,8 @@ static const struct {
 	PAST("q90", THRESHOLD_Q90),
 	PAST("q99", THRESHOLD_Q99),
 	PAST("far", THRESHOLD_FAR),
+	{ "half1_legacy", AT(ARM_LEGACY, half_n[0]) },
+	{ "half2_legacy", AT(ARM_LEGACY, half_n[1]) },
 };
 
 static bool has(const struct tick_columns *columns, size_t kind)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+static const double worth_saying = 0.2; /* by chance it is less */
+
 const char *const verdict_names[VERDICTS] = {
 	[VERDICT_CONTINUE] = "CONTINUE",
 	[VERDICT_ADVANCE] = "ADVANCE",
@@ -290,6 +292,18 @@ static void say_shared(struct text *text, const struct verdict *verdict)
 	text_say(text, ": the canary is not to blame; the weight is frozen");
 }
 
+/* A few users make so many of legacy's requests that not all of them are compared. */
+static void say_left_out(struct text *text, const struct verdict *verdict)
+{
+	if (verdict->left_out < worth_saying)
+		return;
+	text_say(text, "; ");
+	say_share(text, verdict->left_out);
+	text_say(text,
+	    " of legacy's requests are not compared for latency: one user makes them, "
+	    "or a few");
+}
+
 static void say_progress(struct text *text, const struct verdict *verdict)
 {
 	switch (verdict->reason) {
@@ -319,6 +333,7 @@ static void say_progress(struct text *text, const struct verdict *verdict)
 	say_arms(text, verdict);
 	if (verdict->ln_e >= -log(verdict->alpha) / 2)
 		text_say(text, "; the difference is real but too small to matter");
+	say_left_out(text, verdict);
 }
 
 void verdict_reason_text(const struct verdict *verdict, char *data, size_t size)

@@ -107,6 +107,7 @@ struct verdict {
 	double burn_long[ARMS];
 	double pooled_burn_60_s;
 	double pooled_burn_5_min;
+	double left_out;         /* share of legacy's requests that say nothing of latency */
 	double slow_share[ARMS]; /* past the latency budget's threshold, in the last minute */
 	double units[ARMS];      /* keys first seen, for REASON_SAMPLE_RATIO */
 	double units_expected;   /* of those, the canary's by its weights */

@@ -150,6 +150,35 @@ static void of_many_classes_the_harmless_take_turns(void **state)
 	assert_false(route_stats_has_unread(f->stats));
 }
 
+/* What a worker counted just as the generation changed, of a class that waits its turn. */
+static void what_no_mark_tells_of_is_found_in_time_in_any_class(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned path_class = 0; path_class < PATH_CLASS_SLOTS; path_class++) {
+		struct outcome outcome = failed_for(ARM_CANARY, path_class);
+		uint32_t old = f->generation, bad = 0;
+
+		outcome.path_class = (uint8_t)path_class;
+		outcome.generation = old;
+		f->generation++;
+		read_all(f);
+		route_stats_record(f->stats, 0, old, &outcome);
+		for (int reads = 0; reads < 400 && bad == 0; reads++) {
+			outcome = served(ARM_LEGACY);
+			outcome.generation = f->generation;
+			for (unsigned c = 0; c < PATH_CLASS_SLOTS; c++) {
+				outcome.path_class = (uint8_t)c;
+				record(f, outcome);
+			}
+			read_all(f);
+			bad += counts(&f->route, old, ARM_CANARY).bad;
+		}
+		assert_int_equal(bad, 1);
+		route_stats_begin_epoch(f->stats);
+	}
+}
+
 static void workers_and_classes_add_up_to_the_route(void **state)
 {
 	struct fixture *f = *state;
@@ -476,6 +505,15 @@ static void the_halves_of_the_slow_are_told_by_the_key(void **state)
 	counted = now(f, ARM_LEGACY);
 	assert_int_equal(counted.half_slow[0][THRESHOLD_Q99], 1);
 	assert_int_equal(counted.half_slow[1][THRESHOLD_Q99], 4);
+	slow.first_byte_us = 1;
+	slow.total_us = 2;
+	record(f, slow);
+	record(f, slow);
+	read_all(f);
+	counted = now(f, ARM_LEGACY);
+	assert_int_equal(counted.half_n[0], 2);
+	assert_int_equal(counted.half_n[1], 0);
+	assert_int_equal(counted.half_slow[0][THRESHOLD_Q50], 0);
 }
 
 static void a_user_past_the_latency_budget_counts_once_an_epoch(void **state)
@@ -550,6 +588,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(what_was_read_once_is_not_news_again),
 		WITH(of_many_classes_the_harmless_take_turns),
+		WITH(what_no_mark_tells_of_is_found_in_time_in_any_class),
 		WITH(workers_and_classes_add_up_to_the_route),
 		WITH(a_users_failures_count_once_an_epoch_on_whichever_arm_they_come),
 		WITH(a_request_without_a_key_is_a_unit_of_its_own),

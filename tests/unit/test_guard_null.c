@@ -178,6 +178,7 @@ static double expected_latency(
 		enum arm arm = i % 2 != 0 ? ARM_CANARY : ARM_LEGACY;
 		bool is_slow = i / 2 != 0;
 		struct evidence_counts arms[ARMS] = { { .n = 0 } };
+		double left_out[LATENCY_QUANTILES];
 		struct latency after = *before;
 
 		for (size_t t = 0; t < LATENCY_THRESHOLDS; t++) {
@@ -185,7 +186,7 @@ static double expected_latency(
 			arms[arm].good[t] = !is_slow;
 		}
 		latency_pass(&after, 3600, 3600);
-		latency_observe(&after, &bets, &errors, arms, least_d, NULL);
+		latency_observe(&after, &bets, &errors, arms, least_d, NULL, left_out);
 		sum += (arm == ARM_CANARY ? w : 1 - w) * (is_slow ? slow[arm] : 1 - slow[arm]) *
 		       expected_latency(&after, requests - 1, w, slow);
 	}
