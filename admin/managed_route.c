@@ -16,10 +16,14 @@
  */
 enum {
 	BUSY_REQUESTS = 16,
+	BUSY_REQUESTS_OF_MANY = 64, /* with more than ROUTES_ARE_MANY */
+	ROUTES_ARE_MANY = 2500,
 	ROUTES_EACH_TICK = 100,
 	CALM_TICKS_MAX = 50,
 	QUIET_TICKS = 100,
 };
+
+_Static_assert((int)BUSY_REQUESTS_OF_MANY <= (int)TOUCH_MATTERS, "a failure is enough");
 
 static size_t calm_ticks(const struct managed_routes *routes)
 {
@@ -52,10 +56,9 @@ static uint64_t keep_every_us(
 }
 
 /* Whether the store is to be told now how the release stands. */
-static bool is_to_be_kept(
-    const struct managed_routes *routes, const struct managed_route *managed, uint64_t now_us)
+static bool is_to_be_kept(const struct managed_route *managed, uint64_t now_us)
 {
-	return managed->unkept && now_us >= managed->kept_us + keep_every_us(routes, managed);
+	return managed->unkept && now_us >= managed->keep_us;
 }
 
 struct managed_route *managed_routes_find(const struct managed_routes *routes, const char *name)
@@ -245,6 +248,7 @@ static void begin_or_go_on(struct managed_routes *routes, struct managed_route *
 		managed->budgets = before->budgets;
 		managed->kept_us = before->kept_us;
 		managed->unkept = before->unkept;
+		managed->keep_us = before->keep_us;
 		before->route = NULL;
 		goes_on_here = strcmp(managed->release.id, conf->release) == 0;
 		if (goes_on_here || !begin_held_back(routes, managed, now, &step))
@@ -336,7 +340,8 @@ static void tick(
 	drill_session_tick(routes, managed, &evidence, dt_s, now);
 	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
 	    &managed->release, live->path_classes, now, routes->n);
-	if (is_to_be_kept(routes, managed, now_us))
+	managed->keep_us = managed->kept_us + keep_every_us(routes, managed);
+	if (is_to_be_kept(managed, now_us))
 		keep_all(routes, managed, now);
 }
 
@@ -344,12 +349,13 @@ void managed_routes_tick(struct managed_routes *routes, const struct instant *no
 {
 	size_t turn = routes->ticks++;
 	size_t calm = calm_ticks(routes);
+	unsigned busy = routes->n > ROUTES_ARE_MANY ? BUSY_REQUESTS_OF_MANY : BUSY_REQUESTS;
 
 	for (size_t i = 0; i < routes->n; i++) {
-		unsigned least = (i + turn) % calm == 0 ? 1 : BUSY_REQUESTS;
+		unsigned least = (i + turn) % calm == 0 ? 1 : busy;
 
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
-		    is_to_be_kept(routes, &routes->items[i], now->clock.now_us) ||
+		    is_to_be_kept(&routes->items[i], now->clock.now_us) ||
 		    routes->items[i].on_the_clock || routes->items[i].more_to_read ||
 		    drill_session_is_running(&routes->items[i]) ||
 		    (i + turn) % QUIET_TICKS == 0)

@@ -13,6 +13,7 @@ from proxies import Setup
 SPLIT_WEIGHT = 0.10
 MIB, GIB = 1 << 20, 1 << 30
 GROWTH_WARM, GROWTH_WARM_QUICK = 100000, 2000  # requests: every user and route once
+GROWTH_REST_S = 11  # weir looks at every route once in ten seconds
 
 
 class Run:
@@ -107,6 +108,8 @@ def growth(run, key, names, variants, load):
             for (label, setup), proxy in zip(variants, proxies):
                 proxy.load(*load(setup), "--seconds", 30, "--requests",
                            GROWTH_WARM_QUICK if run.options.quick else GROWTH_WARM)
+            time.sleep(0 if run.options.quick else GROWTH_REST_S)
+            for (label, setup), proxy in zip(variants, proxies):
                 run.note(f"{key}_{label}_mib", name, proxy.memory() / MIB)
             for turn in range(run.options.rounds):
                 costs = [run.cost(proxy, "--connections", run.options.connections,

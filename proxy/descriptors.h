@@ -5,7 +5,7 @@
  *     | process | worker, listeners | clients | servers, at work or idle | pipes |
  *
  * Each client may need a server, so there are as many of the one as of the other.
- * Pipes only save work: they get an eighth, and who finds none copies.
+ * Pipes only save work: they get an eighth, 256 at most, and who finds none copies.
  *
  * Sans-IO.
  */
