@@ -1,30 +1,21 @@
 #include "base/dense.h"
 
+#include "base/mapping.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/*
- * So that the address sanitizer sees what goes beyond a piece or comes after its end, and
- * the leak sanitizer what hangs on one.
- */
+/* Between two pieces, so that the address sanitizer sees what goes beyond one. */
+enum {
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/lsan_interface.h>
-enum {
-	GAP_BYTES = DENSE_ALIGNMENT /* between two pieces */
-};
+	GAP_BYTES = DENSE_ALIGNMENT
 #else
-#define ASAN_POISON_MEMORY_REGION(memory, bytes)     ((void)(memory), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes)   ((void)(memory), (void)(bytes))
-#define __lsan_register_root_region(memory, bytes)   ((void)(memory), (void)(bytes))
-#define __lsan_unregister_root_region(memory, bytes) ((void)(memory), (void)(bytes))
-enum {
 	GAP_BYTES = 0
-};
 #endif
+};
 
 enum {
 	PAGE_BYTES = 4096,
@@ -51,28 +42,19 @@ static size_t round_up(size_t bytes, size_t to)
 	return (bytes + to - 1) / to * to;
 }
 
-/* Aligned to huge pages where it has any: more is mapped, and what is over goes back. */
+/* In huge pages where it fills some: a wish, without which all works in small ones. */
 static char *map(size_t bytes)
 {
-	size_t over = bytes % HUGE_BYTES == 0 ? HUGE_BYTES : 0;
-	char *all = mmap(
-	    NULL, bytes + over, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
+	bool huge = bytes % HUGE_BYTES == 0;
+	char *memory = mapping_new(bytes, huge ? HUGE_BYTES : PAGE_BYTES);
 
-	if (all == MAP_FAILED)
+	if (memory == NULL)
 		return NULL;
-	if (over > 0) {
-		before = (HUGE_BYTES - (uintptr_t)all % HUGE_BYTES) % HUGE_BYTES;
-		if (before > 0)
-			munmap(all, before);
-		if (before < over)
-			munmap(all + before + bytes, over - before);
-		all += before;
-		/* A wish: without it all works, in small pages. */
-		(void)madvise(all, bytes, MADV_HUGEPAGE);
-	}
-	__lsan_register_root_region(all, bytes);
-	return all;
+	if (huge)
+		(void)madvise(memory, bytes, MADV_HUGEPAGE);
+	/* For the leak sanitizer: what hangs on a piece is not lost. */
+	__lsan_register_root_region(memory, bytes);
+	return memory;
 }
 
 static size_t own_bytes(size_t bytes)

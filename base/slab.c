@@ -1,17 +1,11 @@
 #include "base/slab.h"
 
+#include "base/mapping.h"
+
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-
-/* So that the address sanitizer sees the use of an object that was given back. */
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(memory, bytes)   ((void)(memory), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) ((void)(memory), (void)(bytes))
-#endif
 
 enum {
 	BLOCK_BYTES = 16384,
@@ -72,29 +66,13 @@ static void unlink_block(struct slab *slab, struct slab_block *block)
 		block->next->prev = block->prev;
 }
 
-/* Twice as much is mapped, and what is not aligned goes back. */
-static struct slab_block *map_block(void)
-{
-	char *all = mmap(
-	    NULL, 2 * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
-
-	if (all == MAP_FAILED)
-		return NULL;
-	before = (BLOCK_BYTES - (uintptr_t)all % BLOCK_BYTES) % BLOCK_BYTES;
-	if (before > 0)
-		munmap(all, before);
-	munmap(all + before + BLOCK_BYTES, BLOCK_BYTES - before);
-	return (struct slab_block *)(void *)(all + before);
-}
-
 static struct slab_block *block_with_room(struct slab *slab)
 {
 	struct slab_block *block = slab->with_room;
 
 	if (block != NULL)
 		return block;
-	block = map_block();
+	block = mapping_new(BLOCK_BYTES, BLOCK_BYTES);
 	if (block == NULL)
 		return NULL;
 	block->n_fresh = capacity(slab);

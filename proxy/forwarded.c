@@ -1,32 +1,12 @@
 #include "proxy/forwarded.h"
 
 #include "proxy/h1_grammar.h"
+#include "proxy/headers.h"
 
 enum {
 	ALL_FIELDS = FIELD_BIT(FIELD_X_FORWARDED_FOR) | FIELD_BIT(FIELD_X_FORWARDED_PROTO) |
 		     FIELD_BIT(FIELD_X_FORWARDED_HOST) | FIELD_BIT(FIELD_FORWARDED)
 };
-
-static void drop_fields(struct message *message, uint32_t ids)
-{
-	if (!message_has(message, ids))
-		return;
-	for (uint32_t i = 0; i < message->n_fields; i++) {
-		if ((ids & FIELD_BIT(message->fields[i].id)) != 0)
-			message->fields[i].drop = true;
-	}
-}
-
-static bool has_field(const struct message *message, enum field_id id)
-{
-	if (!message_has(message, FIELD_BIT(id)))
-		return false;
-	for (uint32_t i = 0; i < message->n_fields; i++) {
-		if (message->fields[i].id == id && !message->fields[i].drop)
-			return true;
-	}
-	return false;
-}
 
 static bool append(struct message *message, enum field_id id, struct slice name,
     struct slice value, struct h1_fault *fault)
@@ -168,10 +148,12 @@ static bool make_forwarded(const struct forwarded_context *context, bool keep,
 /* Which of -Proto and -Host stay as a trusted peer sent them. */
 static uint32_t believed(const struct message *request)
 {
-	return (has_field(request, FIELD_X_FORWARDED_PROTO) ? FIELD_BIT(FIELD_X_FORWARDED_PROTO)
-							    : 0) |
-	       (has_field(request, FIELD_X_FORWARDED_HOST) ? FIELD_BIT(FIELD_X_FORWARDED_HOST)
-							   : 0);
+	return (headers_keep(request, FIELD_X_FORWARDED_PROTO)
+		       ? FIELD_BIT(FIELD_X_FORWARDED_PROTO)
+		       : 0) |
+	       (headers_keep(request, FIELD_X_FORWARDED_HOST)
+		       ? FIELD_BIT(FIELD_X_FORWARDED_HOST)
+		       : 0);
 }
 
 static bool append_x(const struct forwarded_context *context, struct slice chain, uint32_t stay,
@@ -203,7 +185,7 @@ bool forwarded_apply(const struct forwarded_context *context, struct message *re
 		return false;
 	if (rfc7239 && !make_forwarded(context, keep, request, arena, &list, fault))
 		return false;
-	drop_fields(request, ALL_FIELDS & ~stay);
+	headers_drop(request, ALL_FIELDS & ~stay);
 	return (!x || append_x(context, chain, stay, request, fault)) &&
 	       (!rfc7239 || append(request, FIELD_FORWARDED, SLICE("Forwarded"), list, fault));
 }

@@ -187,18 +187,6 @@ static char *put_framing(
 	return at;
 }
 
-/* One that goes on: a rule may have put it behind one that does not. */
-static bool has_date(const struct message *response)
-{
-	if (!message_has(response, FIELD_BIT(FIELD_DATE)))
-		return false;
-	for (uint32_t i = 0; i < response->n_fields; i++) {
-		if (response->fields[i].id == FIELD_DATE && !response->fields[i].drop)
-			return true;
-	}
-	return false;
-}
-
 bool h1_write_response_head(
     struct buffer *out, const struct message *response, const struct response_context *context)
 {
@@ -213,7 +201,7 @@ bool h1_write_response_head(
 	at = put_fields(at, response);
 	if (!context->own)
 		at = put_via(at, response->minor);
-	if (context->date.len > 0 && !has_date(response))
+	if (context->date.len > 0 && !headers_keep(response, FIELD_DATE))
 		at = put_field(at, SLICE("Date"), context->date);
 	if (context->issue_cookie.len > 0)
 		at = put_field(at, SLICE("Set-Cookie"), context->issue_cookie);

@@ -106,14 +106,25 @@ void headers_strip_replaced(struct message *request, bool allow_underscores)
 	}
 }
 
-void headers_drop(struct message *message, enum field_id id)
+void headers_drop(struct message *message, uint32_t ids)
 {
-	if (!message_has(message, FIELD_BIT(id)))
+	if (!message_has(message, ids))
 		return;
 	for (uint32_t i = 0; i < message->n_fields; i++) {
-		if (message->fields[i].id == id)
+		if ((ids & FIELD_BIT(message->fields[i].id)) != 0)
 			message->fields[i].drop = true;
 	}
+}
+
+bool headers_keep(const struct message *message, enum field_id id)
+{
+	if (!message_has(message, FIELD_BIT(id)))
+		return false;
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		if (message->fields[i].id == id && !message->fields[i].drop)
+			return true;
+	}
+	return false;
 }
 
 bool headers_request_id_is_sane(struct slice id)
@@ -269,7 +280,7 @@ bool headers_count_forward(struct message *request, char digits[MAX_FORWARDS_DIG
 	if (least == 0)
 		return false;
 	nominated = counted->drop;
-	headers_drop(request, FIELD_MAX_FORWARDS);
+	headers_drop(request, FIELD_BIT(FIELD_MAX_FORWARDS));
 	counted->drop = nominated;
 	len = snprintf(digits, MAX_FORWARDS_DIGITS, "%llu", (unsigned long long)least - 1);
 	counted->value = (struct slice) { digits, (size_t)len };

@@ -66,8 +66,11 @@ enum {
 };
 bool headers_request_id_is_sane(struct slice id);
 
-/* Marks every field of that id. */
-void headers_drop(struct message *message, enum field_id id);
+/* Marks every field of these ids: a set of FIELD_BIT(). */
+void headers_drop(struct message *message, uint32_t ids);
+
+/* Whether a field of that id goes on: a rule may have put it behind one that does not. */
+bool headers_keep(const struct message *message, enum field_id id);
 
 /* The client waits for a 100 before it sends its body. */
 bool headers_expects_continue(const struct message *request);

@@ -76,7 +76,7 @@ static bool on_head(struct relay *relay, struct message *response)
 	exchange_response_head(ex, response, &options, failures_of(relay->route, response));
 	fetch_counters(relay);
 	if (ex->framing != FRAMING_CHUNKED)
-		headers_drop(response, FIELD_TRAILER);
+		headers_drop(response, FIELD_BIT(FIELD_TRAILER));
 	if (relay->route->rewrites_response &&
 	    !rewrite_response(&relay->rewrite, response, &relay->arena, &fault))
 		return refuse(relay);

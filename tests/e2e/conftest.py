@@ -3,6 +3,7 @@ import os
 import pytest
 
 from support.client import Client
+from support.raw_server import listening
 from support.upstream import ClosedPort, FullPort, Upstream
 from support.weir import Weir, binary, settings
 
@@ -28,6 +29,13 @@ def upstream():
         one.stop()
     for one in made:
         assert not one.errors, one.errors
+
+
+@pytest.fixture
+def server():
+    """A listener whose connections the test itself serves."""
+    with listening() as listener:
+        yield listener
 
 
 @pytest.fixture

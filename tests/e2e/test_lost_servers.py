@@ -10,13 +10,7 @@ import pytest
 from support.client import Client
 from support.raw_server import listening, read_request, read_to_end, reset, stopped
 from support.weir import settings, wait_for
-from support.wire import Ended
-
-
-@pytest.fixture
-def server():
-    with listening() as listener:
-        yield listener
+from support.wire import Body, Ended
 
 
 def test_an_answer_cut_by_a_reset_is_cut_though_a_write_failed_first(weir, server):
@@ -90,9 +84,7 @@ def test_the_time_for_a_response_is_for_its_whole_head(weir, server):
     """Not anew for each byte that drips."""
     running = weir(settings(server, upstream={"response_timeout": "300ms"}), workers=1)
     with Client(running.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = asked(client, server)
         drip(connection, b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200, 0.05)
         assert client.read("GET").status == 504
 
@@ -100,15 +92,21 @@ def test_the_time_for_a_response_is_for_its_whole_head(weir, server):
 def test_an_interim_response_gives_a_server_its_time_anew(weir, server):
     running = weir(settings(server, upstream={"response_timeout": "600ms"}), workers=1)
     with Client(running.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = asked(client, server)
         for _ in range(4):
             assert not select.select([connection], [], [], 0.3)[0]
             connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
             assert client.read_head().status == 103
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         assert client.read("GET").status == 200
+
+
+def asked(client, server):
+    """The connection on which the client's request has arrived."""
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    connection, _ = server.accept()
+    read_request(connection, 0)
+    return connection
 
 
 def drip(connection, data, seconds):
@@ -131,23 +129,13 @@ def test_an_upload_that_stalls_is_not_kept_waiting_by_the_answer(weir, server):
         assert client.read_head().status == 200
         client.sock.settimeout(10)
         with pytest.raises((Ended, ConnectionResetError)):
-            client.reader.exactly(1000, client_body())
-
-
-def client_body():
-    class Nothing:
-        def add(self, data):
-            pass
-
-    return Nothing()
+            client.reader.exactly(1000, Body())
 
 
 def test_a_client_that_takes_nothing_is_not_kept_by_what_it_sends(weir, server):
     running = weir(settings(server, listen={"write_timeout": "300ms"}), workers=1)
     with Client(running.port, receive_buffer=4096) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = asked(client, server)
         answer = threading.Thread(target=stream, args=(connection, 64 << 20))
         answer.start()
         with pytest.raises(OSError):

@@ -6,19 +6,13 @@ import socket
 import pytest
 
 from support.client import Client
-from support.raw_server import (OK, listening, read_request, read_to_end, reset, served_once,
+from support.raw_server import (OK, read_request, read_to_end, reset, served_once,
                                 stopped)
 from support.weir import settings
 
 GET = b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
 SMALL_POST = b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
 LARGE_POST = (b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50000)
-
-
-@pytest.fixture
-def server():
-    with listening() as listener:
-        yield listener
 
 
 ENDS = {"reset": reset, "close": lambda connection: connection.close(),

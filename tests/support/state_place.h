@@ -77,6 +77,30 @@ static inline struct store *place_open(const struct place *place)
 	return store;
 }
 
+/*
+ * Every start holds releases back, with latches.now as the reason, until one has begun;
+ * from then on it is a directory like any other.
+ */
+static inline void place_assert_held_back_until_started(const struct place *place)
+{
+	struct store *store;
+
+	for (int start = 0; start < 2; start++) {
+		const char *why = "";
+
+		store = place_open(place);
+		assert_false(store_is_readable(store, &why));
+		assert_non_null(strstr(why, "latches.now"));
+		store_close(store);
+	}
+	store = place_open(place);
+	store_started(store);
+	store_close(store);
+	store = place_open(place);
+	assert_true(store_is_readable(store, NULL));
+	store_close(store);
+}
+
 static inline struct transition place_rollback(void)
 {
 	return (struct transition) {

@@ -582,25 +582,13 @@ static void a_directory_whose_slots_alone_are_left_was_used(void **state)
 	static const char *const gone[] = { "weir.db", "weir.db-wal", "weir.db-shm",
 		"journal.head" };
 	struct store *store = place_open(*state);
-	const char *why = "";
 
 	latch(store, "r1", "it failed");
 	place_decide(store, "shop", "r1");
 	store_close(store);
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
 		unlink(place_file(*state, gone[i]));
-	for (int start = 0; start < 2; start++) {
-		store = place_open(*state);
-		assert_false(store_is_readable(store, &why));
-		assert_non_null(strstr(why, "latches.now"));
-		store_close(store);
-	}
-	store = place_open(*state);
-	store_started(store);
-	store_close(store);
-	store = place_open(*state);
-	assert_true(store_is_readable(store, NULL));
-	store_close(store);
+	place_assert_held_back_until_started(*state);
 }
 
 /* Killed before it could make its database: nothing was ever decided there. */

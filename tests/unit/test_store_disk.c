@@ -216,23 +216,8 @@ static void a_first_start_without_room_for_all_slots_uses_those_there_are(void *
 
 static void a_first_start_without_room_for_a_slot_is_known_by_that(void **state)
 {
-	struct store *store;
-	const char *why;
-
 	hold_back_and_be_killed(*state, 0);
-	for (int start = 0; start < 2; start++) {
-		store = place_open(*state);
-		assert_false(store_is_readable(store, &why));
-		assert_non_null(strstr(why, "latches.now"));
-		store_close(store);
-	}
-	/* Once its releases have been held back it is a directory like any other. */
-	store = place_open(*state);
-	store_started(store);
-	store_close(store);
-	store = place_open(*state);
-	assert_true(store_is_readable(store, NULL));
-	store_close(store);
+	place_assert_held_back_until_started(*state);
 }
 
 /* The first latch finds no room; the next has all that was missing. */
