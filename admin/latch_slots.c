@@ -1,5 +1,7 @@
 #include "admin/latch_slots.h"
 
+#include "base/directory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -203,11 +205,9 @@ bool latch_slots_open(struct latch_slots *slots, const char *state_dir, struct l
 static bool is_in_place(int fd, const char *state_dir)
 {
 	char path[PATH_MAX];
-	struct stat named, open;
 
 	snprintf(path, sizeof(path), "%s/%s", state_dir, latch_slots_name);
-	return stat(path, &named) == 0 && fstat(fd, &open) == 0 &&
-	       named.st_dev == open.st_dev && named.st_ino == open.st_ino;
+	return directory_still_has(path, fd);
 }
 
 int latch_slots_mend(int fd, const char *state_dir, bool *anew)

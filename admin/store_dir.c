@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,20 +54,12 @@ bool store_dir_lock(const char *state_dir, int *fd, struct error *err)
 	return !busy;
 }
 
-static bool is_in_place(const char *state_dir, int fd)
-{
-	struct stat named, open;
-
-	return stat(state_dir, &named) == 0 && fstat(fd, &open) == 0 &&
-	       named.st_dev == open.st_dev && named.st_ino == open.st_ino;
-}
-
 bool store_dir_mend(const char *state_dir, int *fd, struct error *err)
 {
 	int now;
 
 	/* Without a lock there is nothing to compare with: it is used as it is. */
-	if (*fd < 0 || is_in_place(state_dir, *fd))
+	if (*fd < 0 || directory_still_has(state_dir, *fd))
 		return true;
 	if (!store_dir_lock(state_dir, &now, err))
 		return false;

@@ -53,3 +53,11 @@ bool directory_make_for(const char *file, struct error *err)
 	path[len] = '\0';
 	return directory_make(path, err);
 }
+
+bool directory_still_has(const char *path, int fd)
+{
+	struct stat named, open;
+
+	return stat(path, &named) == 0 && fstat(fd, &open) == 0 &&
+	       named.st_dev == open.st_dev && named.st_ino == open.st_ino;
+}

@@ -18,4 +18,7 @@ __attribute__((warn_unused_result)) bool directory_make(const char *path, struct
 __attribute__((warn_unused_result)) bool directory_make_for(
     const char *file, struct error *err);
 
+/* Whether the path, of a directory or a file, still names what is open: nobody took it away. */
+bool directory_still_has(const char *path, int fd);
+
 #endif
