@@ -203,7 +203,7 @@ void decision_carry_out(struct managed_routes *routes, struct managed_route *man
 	if (has_canary && is_latching(step))
 		latch(routes, managed, &step->transition, now);
 	publish(routes, managed, step);
-	managed->on_the_clock = has_canary && release_is_on_the_clock(&managed->release);
+	managed->due_us = has_canary ? release_due_us(&managed->release) : UINT64_MAX;
 	if (!has_canary)
 		return;
 	/* Still as of the stage and the release before. */

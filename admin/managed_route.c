@@ -356,7 +356,8 @@ void managed_routes_tick(struct managed_routes *routes, const struct instant *no
 
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
 		    is_to_be_kept(&routes->items[i], now->clock.now_us) ||
-		    routes->items[i].on_the_clock || routes->items[i].more_to_read ||
+		    now->clock.now_us >= routes->items[i].due_us ||
+		    routes->items[i].more_to_read ||
 		    drill_session_is_running(&routes->items[i]) ||
 		    (i + turn) % QUIET_TICKS == 0)
 			tick(routes, &routes->items[i], now);

@@ -23,11 +23,11 @@ struct drill_session;
 struct managed_route {
 	/* What each tick asks, of thousands of routes: on one cache line. */
 	struct drill_session *drill; /* the latest rehearsal; NULL: none in this process */
-	uint64_t keep_us;            /* when the store is to be told, where it is unkept */
-	bool unkept; /* it was looked at since: it is again when the store is to be told */
-	bool more_to_read; /* of its counters: it is looked at in the next tick, too */
-	bool on_the_clock; /* time alone will change something: it is looked at each tick */
-	size_t index;      /* in the live snapshot */
+	uint64_t due_us;  /* when time alone will change something; UINT64_MAX: never */
+	uint64_t keep_us; /* when the store is to be told, where it is unkept */
+	bool unkept;      /* it was looked at since: it is again when the store is to be told */
+	bool more_to_read;         /* of its counters: it is looked at in the next tick, too */
+	size_t index;              /* in the live snapshot */
 	const struct route *route; /* likewise */
 	uint64_t kept_us;          /* when the store was last told */
 	struct release release;

@@ -72,17 +72,27 @@ bool release_is_latched(const struct release *release)
 	return plan_is_latched(&release->plan);
 }
 
-bool release_is_on_the_clock(const struct release *release)
+/* Of a moment by the plan's own time; one that has passed is due now. */
+static uint64_t clock_us(const struct plan *plan, uint64_t us)
 {
-	return release->plan.state == PLAN_ROLLING_BACK || release->plan.drain_ppm > 0 ||
-	       release_is_warming_up(release);
+	return plan->last_us + (us > plan->age_us ? us - plan->age_us : 0);
 }
 
-double release_stage_age_s(const struct release *release, const struct release_clock *clock)
+static uint64_t sooner(uint64_t a_us, uint64_t b_us)
 {
-	int64_t age_us = (int64_t)clock->now_us - release->stage_began_us;
+	return a_us < b_us ? a_us : b_us;
+}
 
-	return age_us > 0 ? (double)age_us / 1e6 : 0;
+uint64_t release_due_us(const struct release *release)
+{
+	const struct plan *plan = &release->plan;
+	uint64_t due_us = release_warm_us(release);
+
+	if (plan->state == PLAN_ROLLING_BACK)
+		due_us = sooner(due_us, clock_us(plan, plan->rollback_due_us));
+	if (plan->drain_ppm > 0)
+		due_us = sooner(due_us, clock_us(plan, plan->drain_until_us));
+	return due_us;
 }
 
 struct exposure_setting release_exposure(const struct release *release)

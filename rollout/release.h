@@ -150,10 +150,11 @@ void release_begin_held_back(struct release *release, const struct route_conf *r
     struct release_step *step);
 
 /*
- * Whether time alone will soon change something: a rollback in steps, a drain, a warm-up. Such
- * a release wants its tick without traffic, too.
+ * When time alone will next change something, on the clock of the ticks: a rollback's next
+ * step, the end of a drain or of a warm-up. From then on the release wants its tick without
+ * traffic, too. UINT64_MAX: nothing of the kind is under way.
  */
-bool release_is_on_the_clock(const struct release *release);
+uint64_t release_due_us(const struct release *release);
 
 /*
  * The route was reloaded. Another release id begins a release afresh (and

@@ -169,6 +169,13 @@ static void say(const struct release *release, enum release_wait wait, char *wor
 	}
 }
 
+static double stage_age_s(const struct release *release, const struct release_clock *clock)
+{
+	int64_t age_us = (int64_t)clock->now_us - release->stage_began_us;
+
+	return age_us > 0 ? (double)age_us / 1e6 : 0;
+}
+
 void release_outlook(const struct release *release, const struct release_clock *clock,
     struct release_outlook *outlook)
 {
@@ -178,7 +185,7 @@ void release_outlook(const struct release *release, const struct release_clock *
 		.waiting_for = waiting_for(release, clock),
 		.hold_left_s =
 		    isinf(hold_s) ? hold_s : fmax(0, hold_s - release->guard.stage_age_s),
-		.stage_age_s = release_stage_age_s(release, clock),
+		.stage_age_s = stage_age_s(release, clock),
 		.clean_up_due = release->plan.clean_up_due,
 	};
 	say(release, outlook->waiting_for, outlook->words, sizeof(outlook->words));

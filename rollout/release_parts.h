@@ -43,8 +43,8 @@ void release_gather(struct release *release, const struct release_evidence *evid
  */
 void release_tend_thresholds(
     struct release *release, const struct release_clock *clock, struct release_step *step);
-bool release_is_warming_up(const struct release *release);
 
-double release_stage_age_s(const struct release *release, const struct release_clock *clock);
+/* When that minute ends; UINT64_MAX: it has, or nothing is frozen. */
+uint64_t release_warm_us(const struct release *release);
 
 #endif

@@ -2,7 +2,7 @@
 
 /* docs/policy.md, 5. */
 static const double cold_handicap = 4;
-static const double cold_s = 60;
+static const int64_t cold_us = 60000000;
 static const uint64_t least_legacy_requests = 100;
 
 /* There are two arms to compare. */
@@ -18,16 +18,20 @@ static double settled_handicap(const struct release *release)
 	return 1 + release->latency_tolerance;
 }
 
-bool release_is_warming_up(const struct release *release)
+uint64_t release_warm_us(const struct release *release)
 {
-	return release->thresholds_on && is_compared(release) &&
-	       release->handicap != settled_handicap(release);
+	int64_t warm_us = release->stage_began_us + cold_us;
+
+	if (!release->thresholds_on || !is_compared(release) ||
+	    release->handicap == settled_handicap(release))
+		return UINT64_MAX;
+	return warm_us > 0 ? (uint64_t)warm_us : 0;
 }
 
 void release_tend_thresholds(
     struct release *release, const struct release_clock *clock, struct release_step *step)
 {
-	bool is_cold = release_stage_age_s(release, clock) < cold_s;
+	bool is_cold = (int64_t)clock->now_us - release->stage_began_us < cold_us;
 	double handicap = is_cold ? cold_handicap : settled_handicap(release);
 	bool is_frozen =
 	    release->thresholds_on && release->thresholds_stage == release->plan.entered;

@@ -337,6 +337,30 @@ static void what_was_counted_is_stored_within_a_second_of_it(void **state)
 	stop(&life);
 }
 
+/* Without traffic: at its end in that tick, and until then as seldom as any other. */
+static void a_warm_up_wants_a_look_when_it_ends(void **state)
+{
+	struct life life = first(*state);
+	const struct release *release;
+	unsigned looks = 0;
+	uint64_t ends_us;
+
+	start(&life, "r1", "");
+	release = release_of(&life);
+	ends_us = (uint64_t)release->stage_began_us + 60000000;
+	serve(&life);
+	assert_true(release->thresholds_on);
+	assert_int_equal(release_due_us(release), ends_us);
+	while (release_due_us(release) != UINT64_MAX) {
+		assert_true(life.now.clock.now_us < ends_us);
+		life.now.clock.now_us += 100000;
+		managed_routes_tick(&life.routes, &life.now, false);
+		looks += release->last_tick_us == life.now.clock.now_us;
+	}
+	assert_in_range(looks, 1, 10);
+	stop(&life);
+}
+
 static void a_few_broken_users_do_not_count_again_for_every_restart(void **state)
 {
 	struct life life = first(*state);
@@ -377,6 +401,7 @@ int main(void)
 		TEST(a_drill_from_the_future_does_not_void_one_that_counts),
 		TEST(a_release_that_is_held_back_never_begins),
 		TEST(what_was_counted_is_stored_within_a_second_of_it),
+		TEST(a_warm_up_wants_a_look_when_it_ends),
 		TEST(a_few_broken_users_do_not_count_again_for_every_restart),
 		TEST(a_users_failure_counts_again_in_the_next_stage),
 	};
