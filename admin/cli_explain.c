@@ -170,8 +170,8 @@ static json_t *explain_route(const struct config *config, const struct route_con
 	if (classes == NULL)
 		error_set(err, "out of memory");
 	else if (cohort != NULL)
-		rules =
-		    path_class_rules_new(&route->path_classes, classes, &n_without_slot, err);
+		rules = path_class_rules_new(
+		    &route->path_classes, classes, NULL, &n_without_slot, err);
 	if (rules != NULL && (config->weir.token_key_file == NULL ||
 				 secret_read(config->weir.token_key_file, &key, err)))
 		json = explain_answer(asked,

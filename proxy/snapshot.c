@@ -142,7 +142,8 @@ static bool keep_seen_users(struct route *route, struct error *err)
 }
 
 static bool build_route(struct route *route, const struct snapshot *before,
-    const struct route_conf *conf, size_t workers, struct error *err)
+    const struct route_conf *conf, size_t workers, struct path_class_rules_set *alike,
+    struct error *err)
 {
 	int old = before != NULL ? snapshot_find_route(before, conf->name) : -1;
 	size_t n_without_slot = 0;
@@ -156,13 +157,14 @@ static bool build_route(struct route *route, const struct snapshot *before,
 	}
 	if (route->live == NULL || !keep_seen_users(route, err))
 		return false;
-	route->cohort = cohort_new(conf->salt, conf->sticky, conf->n_sticky, err);
+	route->cohort = cohort_new_in(route->cohort_room, sizeof(route->cohort_room),
+	    conf->salt, conf->sticky, conf->n_sticky, err);
 	if (route->cohort == NULL)
 		return false;
 	route->path_classes = route->live->path_classes;
 	route->stats = route->live->stats;
 	route->path_rules = path_class_rules_new(
-	    &conf->path_classes, route->path_classes, &n_without_slot, err);
+	    &conf->path_classes, route->path_classes, alike, &n_without_slot, err);
 	if (n_without_slot > 0)
 		log_warn("route %s: %zu path classes count as `other`: all slots are taken "
 			 "until weir restarts",
@@ -187,6 +189,28 @@ static void note_needs(
 			route->failure_classes |= (uint8_t)(1u << status / 100);
 }
 
+static bool build_each_route(struct snapshot *next, const struct snapshot *before,
+    const struct config *config, size_t workers, struct error *err)
+{
+	struct path_class_rules_set alike;
+	bool built = path_class_rules_set_init(&alike, config->n_routes);
+
+	if (!built)
+		error_set(err, "out of memory");
+	for (size_t i = 0; built && i < config->n_routes; i++) {
+		const struct route_conf *conf = &config->routes[i];
+		struct route *route = &next->routes[i];
+
+		exposure_init(&route->exposure, 0);
+		note_needs(route, conf, &next->token_key);
+		built = build_route(route, before, conf, workers, &alike, err);
+		route->arms[ARM_LEGACY] = upstream_of(next, config, conf->legacy);
+		route->arms[ARM_CANARY] = upstream_of(next, config, conf->canary);
+	}
+	path_class_rules_set_done(&alike);
+	return built;
+}
+
 static bool build_routes(struct snapshot *next, const struct snapshot *before,
     const struct config *config, size_t workers, struct error *err)
 {
@@ -206,18 +230,7 @@ static bool build_routes(struct snapshot *next, const struct snapshot *before,
 	for (size_t i = 0; i < config->n_routes; i++)
 		name_index_add(&next->route_names, config->routes[i].name, i);
 	name_index_sort(&next->route_names);
-	for (size_t i = 0; i < config->n_routes; i++) {
-		const struct route_conf *conf = &config->routes[i];
-		struct route *route = &next->routes[i];
-
-		exposure_init(&route->exposure, 0);
-		note_needs(route, conf, &next->token_key);
-		if (!build_route(route, before, conf, workers, err))
-			return false;
-		route->arms[ARM_LEGACY] = upstream_of(next, config, conf->legacy);
-		route->arms[ARM_CANARY] = upstream_of(next, config, conf->canary);
-	}
-	return true;
+	return build_each_route(next, before, config, workers, err);
 }
 
 static struct listener *find_listener(const struct snapshot *snapshot, const char *conf_text)

@@ -15,6 +15,7 @@
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 
+#include "base/dense.h"
 #include "base/name_index.h"
 #include "base/secret.h"
 #include "conf/config.h"
@@ -22,7 +23,7 @@
 #include "proxy/pool.h"
 #include "router/cohort.h"
 #include "router/exposure.h"
-#include "router/path_class.h"
+#include "router/path_class_rules.h"
 #include "router/rules.h"
 #include "router/seen_users.h"
 
@@ -37,10 +38,6 @@ struct route_live {
 	struct route_stats *stats;
 	struct seen_users *seen_users;   /* NULL until a rollout asks for it */
 	_Atomic uint32_t drill_fail_ppm; /* of the canary's synthetic requests; 0: no drill */
-};
-
-enum {
-	ROUTE_BYTES = 128 /* two cache lines, which are fetched together */
 };
 
 struct server {
@@ -58,10 +55,10 @@ struct upstream {
 
 /*
  * With thousands of routes each further cache line that a request touches is a miss: what
- * it needs lies in these two.
+ * it needs lies in these, the route's two and the two of its cohort.
  */
 struct route {
-	_Alignas(ROUTE_BYTES) struct exposure exposure; /* the live weight */
+	_Alignas(DENSE_ALIGNMENT) struct exposure exposure; /* the live weight */
 	struct route_live *live;
 	const struct upstream *arms[ARMS]; /* canary NULL: there is none */
 	struct cohort *cohort;
@@ -74,6 +71,7 @@ struct route {
 	bool rewrites_request; /* rewrite_wants_request(); and so the next */
 	bool rewrites_response;
 	uint8_t failure_classes; /* a bit for each hundred: some of its statuses are failures */
+	_Alignas(DENSE_ALIGNMENT) char cohort_room[COHORT_ROOM_BYTES];
 };
 
 /* One address, with a socket for each worker (SO_REUSEPORT). */

@@ -2,6 +2,7 @@
 
 #include "rollout/record_walk.h"
 #include "rollout/release_parts.h"
+#include "router/path_class_rules.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -341,7 +342,7 @@ static bool intern(struct stored *stored, struct path_classes *path_classes, str
 	for (size_t i = 0; i < stored->n_classes; i++)
 		if (stored->classes[i][0] != '\0')
 			names[patterns.n++] = stored->classes[i];
-	rules = path_class_rules_new(&patterns, path_classes, &n_without_slot, err);
+	rules = path_class_rules_new(&patterns, path_classes, NULL, &n_without_slot, err);
 	path_class_rules_free(rules);
 	return rules != NULL;
 }

@@ -18,54 +18,73 @@ struct source {
 
 /*
  * One piece of memory: with thousands of routes each further cache line is a miss. One
- * source with a short name fits a pair of them.
+ * source with a short name fits a pair of them; and names come before the hash's state,
+ * because comparing one reads the 32 bytes it begins, which must not reach into a third.
  */
 struct cohort {
-	XXH64_state_t salted; /* has taken in salt + "/" */
-	uint32_t bytes;       /* all of it */
-	uint32_t n_sources;
+	uint32_t bytes; /* all of it; 0: in somebody else's room */
+	uint16_t n_sources;
+	uint16_t salted_at;      /* an XXH64_state_t that has taken in salt + "/" */
 	struct source sources[]; /* then their names */
 };
+
+static XXH64_state_t *salted_of(const struct cohort *cohort)
+{
+	return (XXH64_state_t *)(void *)((char *)(uintptr_t)cohort + cohort->salted_at);
+}
 
 static struct slice source_name(const struct cohort *cohort, const struct source *source)
 {
 	return (struct slice) { (const char *)cohort + source->name_at, source->name_len };
 }
 
-/* Zeroed, with room for the sources and their names. */
-static struct cohort *cohort_alloc(const struct key_source *sources, size_t n_sources)
+/* Zeroed but for its places, with room for the sources and their names. */
+static struct cohort *cohort_alloc(void *room, size_t room_bytes,
+    const struct key_source *sources, size_t n_sources, struct error *err)
 {
-	size_t bytes = sizeof(struct cohort) + n_sources * sizeof(struct source);
-	struct cohort *cohort;
+	const size_t aligned = _Alignof(XXH64_state_t);
+	size_t at = sizeof(struct cohort) + n_sources * sizeof(struct source);
+	struct cohort *cohort = room;
+	size_t bytes;
 
 	for (size_t i = 0; i < n_sources; i++)
-		bytes += sources[i].name != NULL ? strlen(sources[i].name) : 0;
-	cohort = dense_take(bytes);
-	if (cohort != NULL)
-		cohort->bytes = (uint32_t)bytes;
+		at += sources[i].name != NULL ? strlen(sources[i].name) : 0;
+	at = (at + aligned - 1) / aligned * aligned;
+	bytes = at + sizeof(XXH64_state_t);
+	if (n_sources > KEY_SOURCES_MAX || at > UINT16_MAX) {
+		error_set(
+		    err, "more than %d key sources, or with too long names", KEY_SOURCES_MAX);
+		return NULL;
+	}
+	if (bytes > room_bytes)
+		cohort = dense_take(bytes);
+	if (cohort == NULL) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	cohort->bytes = cohort != room ? (uint32_t)bytes : 0;
+	cohort->n_sources = (uint16_t)n_sources;
+	cohort->salted_at = (uint16_t)at;
 	return cohort;
 }
 
 struct cohort *cohort_new(
     const char *salt, const struct key_source *sources, size_t n_sources, struct error *err)
 {
-	struct cohort *cohort;
-	uint32_t at;
+	return cohort_new_in(NULL, 0, salt, sources, n_sources, err);
+}
 
-	if (n_sources > KEY_SOURCES_MAX) {
-		error_set(err, "more than %d key sources", KEY_SOURCES_MAX);
+struct cohort *cohort_new_in(void *room, size_t room_bytes, const char *salt,
+    const struct key_source *sources, size_t n_sources, struct error *err)
+{
+	struct cohort *cohort = cohort_alloc(room, room_bytes, sources, n_sources, err);
+	uint32_t at = (uint32_t)(sizeof(*cohort) + n_sources * sizeof(struct source));
+
+	if (cohort == NULL)
 		return NULL;
-	}
-	cohort = cohort_alloc(sources, n_sources);
-	if (cohort == NULL) {
-		error_set(err, "out of memory");
-		return NULL;
-	}
-	XXH64_reset(&cohort->salted, 0);
-	XXH64_update(&cohort->salted, salt, strlen(salt));
-	XXH64_update(&cohort->salted, "/", 1);
-	cohort->n_sources = (uint32_t)n_sources;
-	at = (uint32_t)(sizeof(*cohort) + n_sources * sizeof(struct source));
+	XXH64_reset(salted_of(cohort), 0);
+	XXH64_update(salted_of(cohort), salt, strlen(salt));
+	XXH64_update(salted_of(cohort), "/", 1);
 	for (size_t i = 0; i < n_sources; i++) {
 		struct slice name = slice_of(sources[i].name != NULL ? sources[i].name : "");
 
@@ -83,7 +102,7 @@ struct cohort *cohort_new(
 
 void cohort_free(struct cohort *cohort)
 {
-	if (cohort != NULL)
+	if (cohort != NULL && cohort->bytes > 0)
 		dense_give(cohort, cohort->bytes);
 }
 
@@ -92,7 +111,7 @@ static uint64_t key_hash(const struct cohort *cohort, struct slice key)
 {
 	XXH64_state_t state;
 
-	XXH64_copyState(&state, &cohort->salted);
+	XXH64_copyState(&state, salted_of(cohort));
 	if (key.len > 0)
 		XXH64_update(&state, key.data, key.len);
 	return XXH64_digest(&state);

@@ -33,7 +33,8 @@
 #include "conf/config.h"
 
 enum {
-	COHORT_KEY_MAX = 4096
+	COHORT_KEY_MAX = 4096,
+	COHORT_ROOM_BYTES = 128, /* one source whose name is not long needs no more */
 };
 
 /* Where the key came from. */
@@ -59,6 +60,9 @@ struct cohort;
 
 /* NULL when out of memory, or with more than KEY_SOURCES_MAX sources. cohort_free(). */
 __attribute__((warn_unused_result)) struct cohort *cohort_new(
+    const char *salt, const struct key_source *sources, size_t n_sources, struct error *err);
+/* Likewise in `room` where it fits: zeroed, and there as long as the cohort. */
+__attribute__((warn_unused_result)) struct cohort *cohort_new_in(void *room, size_t room_bytes,
     const char *salt, const struct key_source *sources, size_t n_sources, struct error *err);
 void cohort_free(struct cohort *cohort);
 

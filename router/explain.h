@@ -14,7 +14,7 @@
 #include "router/cohort.h"
 #include "router/exposure.h"
 #include "router/forced.h"
-#include "router/path_class.h"
+#include "router/path_class_rules.h"
 #include "router/seen_users.h"
 
 struct explain_question {

@@ -36,24 +36,6 @@ struct path_classes {
 	_Atomic(struct interned *) names[PATH_CLASS_SLOTS];
 };
 
-struct pattern {
-	const struct slice *segments; /* a parameter has data NULL */
-	uint32_t n_segments;
-	unsigned slot;
-};
-
-struct path_class_rules {
-	struct pattern *patterns;
-	struct slice *segments; /* of all patterns */
-	size_t n_patterns;
-	size_t bytes; /* all of it */
-};
-
-struct segments {
-	struct slice items[PATH_CLASS_SEGMENTS_MAX];
-	uint32_t n;
-};
-
 struct path_classes *path_classes_new(void)
 {
 	struct path_classes *classes = dense_take(sizeof(*classes));
@@ -162,8 +144,7 @@ unsigned path_classes_slot_for(struct path_classes *classes, struct slice name)
 	return path_class_intern(classes, &unseen);
 }
 
-/* False where the path does not begin with '/', or has too many segments or slashes. */
-static bool split(struct slice path, struct segments *segments)
+bool path_split(struct slice path, struct path_segments *segments)
 {
 	const char *at = path.data;
 	const char *end = path.data + path.len;
@@ -306,7 +287,7 @@ static bool append_segment(struct path_class_name *name, struct slice segment)
 }
 
 /* The automatic class of a path; false where that is `other`. */
-static bool generalise(const struct segments *segments, struct path_class_name *name)
+static bool generalise(const struct path_segments *segments, struct path_class_name *name)
 {
 	name->n = 0;
 	for (uint32_t i = 0; i < segments->n; i++) {
@@ -319,46 +300,7 @@ static bool generalise(const struct segments *segments, struct path_class_name *
 	return true;
 }
 
-static bool pattern_matches(const struct pattern *pattern, const struct segments *path)
-{
-	if (pattern->n_segments != path->n)
-		return false;
-	for (uint32_t i = 0; i < path->n; i++) {
-		if (pattern->segments[i].data != NULL &&
-		    !slice_equal(pattern->segments[i], path->items[i]))
-			return false;
-	}
-	return true;
-}
-
-unsigned path_class_lookup(const struct path_class_rules *rules,
-    const struct path_classes *classes, struct slice path, struct path_class_name *unseen)
-{
-	struct segments segments;
-	unsigned slot = PATH_CLASS_OTHER;
-	unsigned place = NO_SLOT;
-
-	unseen->n = 0;
-	if (!split(path, &segments))
-		return PATH_CLASS_OTHER;
-	for (size_t i = 0; i < rules->n_patterns; i++) {
-		if (pattern_matches(&rules->patterns[i], &segments))
-			return rules->patterns[i].slot;
-	}
-	if (generalise(&segments, unseen))
-		slot = find(classes, unseen, &place);
-	if (place == NO_SLOT)
-		unseen->n = 0;
-	return slot;
-}
-
-bool path_class_deserves_slot(unsigned status)
-{
-	return status != 0 && status / 100 != 4 && status != 501;
-}
-
-/* A pattern's name as it is shown: its segments as written. */
-static bool pattern_name(const struct segments *segments, struct path_class_name *name)
+bool path_class_as_written(const struct path_segments *segments, struct path_class_name *name)
 {
 	name->n = 0;
 	for (uint32_t i = 0; i < segments->n; i++) {
@@ -377,94 +319,21 @@ static bool pattern_name(const struct segments *segments, struct path_class_name
 	return true;
 }
 
-/* `room` takes the segments; the pattern points into it. */
-static bool pattern_compile(struct pattern *pattern, struct slice text, struct slice *room,
-    struct path_classes *classes, struct error *err)
+unsigned path_class_automatic(const struct path_classes *classes,
+    const struct path_segments *segments, struct path_class_name *unseen)
 {
-	struct segments segments;
-	struct path_class_name name;
+	unsigned slot = PATH_CLASS_OTHER;
+	unsigned place = NO_SLOT;
 
-	if (!split(text, &segments) || !pattern_name(&segments, &name)) {
-		error_set(err,
-		    "path_class '%.*s' must begin with '/', hold only what a path may, at most "
-		    "%d "
-		    "segments and %d bytes",
-		    (int)text.len, text.data, PATH_CLASS_SEGMENTS_MAX, PATH_CLASS_NAME_MAX);
-		return false;
-	}
-	for (uint32_t i = 0; i < segments.n; i++) {
-		bool is_parameter = segments.items[i].data[0] == ':';
-
-		room[i] = is_parameter ? (struct slice) { 0 } : segments.items[i];
-	}
-	*pattern = (struct pattern) { .segments = room,
-		.n_segments = segments.n,
-		.slot = path_class_intern(classes, &name) };
-	return true;
+	unseen->n = 0;
+	if (generalise(segments, unseen))
+		slot = find(classes, unseen, &place);
+	if (place == NO_SLOT)
+		unseen->n = 0;
+	return slot;
 }
 
-/*
- * One piece of memory for all of it: with thousands of routes a look-up should find
- * what it needs side by side.
- */
-static struct path_class_rules *rules_alloc(
-    size_t n_patterns, size_t n_segments, size_t n_bytes, char **text)
+bool path_class_deserves_slot(unsigned status)
 {
-	struct path_class_rules *rules;
-	size_t patterns_at = sizeof(*rules);
-	size_t segments_at = patterns_at + n_patterns * sizeof(struct pattern);
-	size_t text_at = segments_at + n_segments * sizeof(struct slice);
-	char *memory = dense_take(text_at + n_bytes);
-
-	if (memory == NULL)
-		return NULL;
-	rules = (struct path_class_rules *)(void *)memory;
-	rules->patterns = (struct pattern *)(void *)(memory + patterns_at);
-	rules->segments = (struct slice *)(void *)(memory + segments_at);
-	rules->bytes = text_at + n_bytes;
-	*text = memory + text_at;
-	return rules;
-}
-
-struct path_class_rules *path_class_rules_new(const struct conf_strings *patterns,
-    struct path_classes *classes, size_t *n_without_slot, struct error *err)
-{
-	struct path_class_rules *rules;
-	size_t n_bytes = 0;
-	size_t n_segments = 0; /* at most */
-	size_t used = 0;
-	char *text;
-
-	*n_without_slot = 0;
-	for (size_t i = 0; i < patterns->n; i++) {
-		n_bytes += strlen(patterns->items[i]);
-		for (const char *c = patterns->items[i]; *c != '\0'; c++)
-			n_segments += *c == '/';
-	}
-	rules = rules_alloc(patterns->n, n_segments, n_bytes, &text);
-	if (rules == NULL) {
-		error_set(err, "out of memory");
-		return NULL;
-	}
-	for (size_t i = 0; i < patterns->n; i++) {
-		struct pattern *pattern = &rules->patterns[i];
-		struct slice copy = { text, strlen(patterns->items[i]) };
-
-		memcpy(text, patterns->items[i], copy.len);
-		text += copy.len;
-		if (!pattern_compile(pattern, copy, rules->segments + used, classes, err)) {
-			path_class_rules_free(rules);
-			return NULL;
-		}
-		used += pattern->n_segments;
-		*n_without_slot += pattern->slot == PATH_CLASS_OTHER;
-		rules->n_patterns++;
-	}
-	return rules;
-}
-
-void path_class_rules_free(struct path_class_rules *rules)
-{
-	if (rules != NULL)
-		dense_give(rules, rules->bytes);
+	return status != 0 && status / 100 != 4 && status != 501;
 }

@@ -7,7 +7,8 @@
  * all later ones as `other`.
  *
  * Segments   what stands between slashes, empty ones left out: /a//b/ is /a/b.
- * Pattern    segments that are literal, or `:name` for any one segment.
+ * Pattern    segments that are literal, or `:name` for any one segment
+ *            (router/path_class_rules.h).
  * Automatic  a segment becomes :id when it is a number (dates, versions and
  *            dotted addresses too), a UUID, at least 16 hex digits, holds four
  *            digits or more (ORD-12345), is percent-encoded, is 20 bytes or more of
@@ -23,9 +24,7 @@
  *
  * Thread     any worker may look up and intern, without locks: slots are only
  *            ever added, each by one compare-and-swap.
- * Ownership  struct path_classes lives as long as the route, across reloads;
- *            struct path_class_rules belongs to one snapshot, and keeps pointers
- *            into the patterns: they must outlive it.
+ * Ownership  struct path_classes lives as long as the route, across reloads.
  */
 #ifndef ROUTER_PATH_CLASS_H
 #define ROUTER_PATH_CLASS_H
@@ -45,18 +44,14 @@ void path_classes_free(struct path_classes *classes);
 /* "/orders/:id"; "other" for PATH_CLASS_OTHER; NULL for a slot not yet in use. */
 const char *path_classes_name(const struct path_classes *classes, unsigned slot);
 
-/* The configured patterns of one route, and their slots. */
-struct path_class_rules;
+/* What stands between a path's slashes. */
+struct path_segments {
+	struct slice items[PATH_CLASS_SEGMENTS_MAX]; /* of the path's own bytes */
+	uint32_t n;
+};
 
-/*
- * Gives each pattern its slot. Where none is left the pattern's paths are `other`;
- * *n_without_slot says how many patterns that befell. NULL when out of memory, or
- * where a pattern does not begin with '/' or is over the limits above.
- */
-__attribute__((warn_unused_result)) struct path_class_rules *path_class_rules_new(
-    const struct conf_strings *patterns, struct path_classes *classes, size_t *n_without_slot,
-    struct error *err);
-void path_class_rules_free(struct path_class_rules *rules);
+/* False where the path does not begin with '/', or has too many segments or slashes. */
+bool path_split(struct slice path, struct path_segments *segments);
 
 /* A class seen for the first time; n == 0 when there is nothing to intern. */
 struct path_class_name {
@@ -66,11 +61,14 @@ struct path_class_name {
 };
 
 /*
- * The slot of a path (without its query). For a class that has none it returns
+ * The slot of the segments' automatic class. For a class that has none it returns
  * PATH_CLASS_OTHER, and *unseen is the class to intern; else unseen->n is 0.
  */
-unsigned path_class_lookup(const struct path_class_rules *rules,
-    const struct path_classes *classes, struct slice path, struct path_class_name *unseen);
+unsigned path_class_automatic(const struct path_classes *classes,
+    const struct path_segments *segments, struct path_class_name *unseen);
+
+/* The class whose name is the segments as they are; false where that is too long or unsafe. */
+bool path_class_as_written(const struct path_segments *segments, struct path_class_name *name);
 
 /* The slot of the class, a new one if need be; PATH_CLASS_OTHER when all are used. */
 unsigned path_class_intern(struct path_classes *classes, const struct path_class_name *unseen);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "rollout/release_record.h"
+#include "router/path_class_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +207,7 @@ static inline unsigned intern(struct fixture *f, const char *name)
 	struct conf_strings patterns = { .items = (char *[]) { (char *)name }, .n = 1 };
 	size_t n_without_slot;
 	struct path_class_rules *rules =
-	    path_class_rules_new(&patterns, f->path_classes, &n_without_slot, &f->err);
+	    path_class_rules_new(&patterns, f->path_classes, NULL, &n_without_slot, &f->err);
 
 	assert_non_null(rules);
 	path_class_rules_free(rules);

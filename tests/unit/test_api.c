@@ -209,7 +209,7 @@ static bool start(struct control *ctl)
 	ctl->route.live = &ctl->live;
 	ctl->route.cohort = cohort_new(salt, ctl->conf.sticky, 1, &err);
 	ctl->route.path_rules =
-	    path_class_rules_new(&none, ctl->live.path_classes, &n_without_slot, &err);
+	    path_class_rules_new(&none, ctl->live.path_classes, NULL, &n_without_slot, &err);
 	ctl->route.arms[ARM_LEGACY] = ctl->route.arms[ARM_CANARY] = &ctl->upstream;
 	ctl->managed.route = &ctl->route;
 	ctl->snapshot.generation = 7;

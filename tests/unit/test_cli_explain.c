@@ -39,7 +39,8 @@ static int set_up(void **state)
 		.sticky = { { KEY_SOURCE_HEADER, header }, { KEY_SOURCE_COOKIE, cookie },
 		    { KEY_SOURCE_ADDRESS, NULL } } };
 	asking->classes = path_classes_new();
-	asking->rules = path_class_rules_new(&none, asking->classes, &n_without_slot, &err);
+	asking->rules =
+	    path_class_rules_new(&none, asking->classes, NULL, &n_without_slot, &err);
 	asking->cohort = cohort_new(salt, asking->route.sticky, 3, &err);
 	asking->basis = (struct explain_question) { .route = &asking->route,
 		.cohort = asking->cohort,

@@ -58,7 +58,7 @@ static int begin(void **state)
 	route.canary = &canary;
 	classes = path_classes_new();
 	seen = seen_users_new();
-	rules = path_class_rules_new(&path_classes, classes, &n_without_slot, &err);
+	rules = path_class_rules_new(&path_classes, classes, NULL, &n_without_slot, &err);
 	assert_true(classes != NULL && seen != NULL && rules != NULL);
 	question = (struct explain_question) {
 		.route = &route,

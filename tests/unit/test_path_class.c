@@ -1,4 +1,4 @@
-#include "router/path_class.h"
+#include "router/path_class_rules.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -43,7 +43,7 @@ static void route_compile(struct route *route)
 	struct error err = { "" };
 
 	route->rules =
-	    path_class_rules_new(&patterns, route->classes, &route->n_without_slot, &err);
+	    path_class_rules_new(&patterns, route->classes, NULL, &route->n_without_slot, &err);
 	if (route->rules == NULL)
 		fail_msg("%s", err.text);
 }
@@ -298,7 +298,7 @@ static void a_pattern_that_no_path_can_match_is_refused(void **state)
 		struct error err = { "" };
 		size_t n;
 
-		assert_null(path_class_rules_new(&patterns, classes, &n, &err));
+		assert_null(path_class_rules_new(&patterns, classes, NULL, &n, &err));
 		assert_non_null(strstr(err.text, "must begin with '/'"));
 	}
 	long_one[sizeof(long_one) - 2] = '\0';
@@ -308,11 +308,59 @@ static void a_pattern_that_no_path_can_match_is_refused(void **state)
 		struct path_class_rules *rules;
 		size_t n;
 
-		rules = path_class_rules_new(&patterns, classes, &n, NULL);
+		rules = path_class_rules_new(&patterns, classes, NULL, &n, NULL);
 		assert_non_null(rules);
 		path_class_rules_free(rules);
 	}
 	path_classes_free(classes);
+}
+
+/* What is the same for thousands of routes is there once; what differs is not mixed up. */
+static void rules_that_say_the_same_are_shared(void **state)
+{
+	char *orders[] = { "/orders/:id", "/cart" }, *others[] = { "/orders/:id", "/card" };
+	struct conf_strings same = { orders, 2 }, different = { others, 2 }, none = { NULL, 0 };
+	struct path_classes *classes[3] = { path_classes_new(), path_classes_new(),
+		path_classes_new() };
+	struct path_class_rules_set set;
+	struct path_class_rules *rules[5];
+	struct path_class_name unseen;
+	size_t n;
+
+	(void)state;
+	/* One that holds other classes already gives the patterns other slots. */
+	for (int i = 0; i < PATH_CLASS_SLOTS; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "/taken%d", i);
+		path_classes_slot_for(classes[2], slice_of(name));
+	}
+	assert_true(path_class_rules_set_init(&set, 5));
+	rules[0] = path_class_rules_new(&same, classes[0], &set, &n, NULL);
+	rules[1] = path_class_rules_new(&same, classes[1], &set, &n, NULL);
+	rules[2] = path_class_rules_new(&same, classes[2], &set, &n, NULL);
+	assert_int_equal(n, 2);
+	rules[3] = path_class_rules_new(&different, classes[1], &set, &n, NULL);
+	rules[4] = path_class_rules_new(&none, classes[0], &set, &n, NULL);
+	path_class_rules_set_done(&set);
+	assert_ptr_equal(rules[0], rules[1]);
+	for (int i = 2; i < 5; i++)
+		assert_ptr_not_equal(rules[0], rules[i]);
+	path_class_rules_free(rules[0]);
+	assert_string_equal(
+	    path_classes_name(classes[1],
+		path_class_lookup(rules[1], classes[1], SLICE("/orders/a"), &unseen)),
+	    "/orders/:id");
+	assert_int_equal(
+	    path_class_lookup(rules[2], classes[2], SLICE("/cart"), &unseen), PATH_CLASS_OTHER);
+	assert_string_equal(
+	    path_classes_name(
+		classes[1], path_class_lookup(rules[3], classes[1], SLICE("/card"), &unseen)),
+	    "/card");
+	for (int i = 1; i < 5; i++)
+		path_class_rules_free(rules[i]);
+	for (int i = 0; i < 3; i++)
+		path_classes_free(classes[i]);
 }
 
 /* Paths of all lengths and contents stay in their bounds, and names are safe to show. */
@@ -415,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_pattern_without_a_slot_is_other_and_is_told),
 		cmocka_unit_test(configured_patterns_come_before_what_traffic_brings),
 		cmocka_unit_test(a_pattern_that_no_path_can_match_is_refused),
+		cmocka_unit_test(rules_that_say_the_same_are_shared),
 		cmocka_unit_test(no_path_makes_a_name_that_is_unsafe_to_show),
 		cmocka_unit_test(workers_that_intern_at_once_agree_on_every_slot),
 	};
