@@ -256,15 +256,21 @@ static void on_readable(struct client *client)
 	case IO_ERROR: on_error(client); return;
 	case IO_DONE: break;
 	}
-	if (relay == NULL && !begin_exchange(client))
-		return;
-	relay = client->relay;
+	if (relay == NULL) {
+		route_ahead_peek(
+		    &worker->ahead, worker->view->snapshot, (struct slice) { at, n });
+		if (!begin_exchange(client))
+			return;
+		route_ahead_guess(&worker->ahead, worker->view->snapshot);
+		relay = client->relay;
+	}
 	if (at == worker->scratch) {
 		relay_feed_request(relay, (struct slice) { at, n });
 	} else {
 		buffer_added(&relay->from_client, n);
 		relay_feed_request(relay, buffer_slice(&relay->from_client));
 	}
+	route_ahead_forget(&worker->ahead);
 	relay_run(relay);
 }
 

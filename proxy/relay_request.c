@@ -1,4 +1,3 @@
-#include "base/cache_line.h"
 #include "proxy/forwarded.h"
 #include "proxy/relay.h"
 #include "router/forced.h"
@@ -186,20 +185,8 @@ static const struct route *find_route(
 {
 	const struct snapshot *snapshot = relay->view->snapshot;
 	int index = router_find(snapshot->router, host, path);
-	const struct route *route;
 
-	if (index < 0)
-		return NULL;
-	route = &snapshot->routes[index];
-	/* One of thousands is cold: its parts come side by side, while the first is waited for.
-	 */
-	__builtin_prefetch(route->path_rules);
-	__builtin_prefetch((const char *)route->path_rules + CACHE_LINE_BYTES);
-	__builtin_prefetch(route->cohort);
-	__builtin_prefetch((const char *)route->cohort + CACHE_LINE_BYTES);
-	__builtin_prefetch(route->stats);
-	__builtin_prefetch(route->live);
-	return route;
+	return index >= 0 ? &snapshot->routes[index] : NULL;
 }
 
 static void begin_rewrite(
@@ -312,9 +299,9 @@ static void forward(struct relay *relay, struct message *request, struct slice p
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 	} else {
 		relay_connect(relay, false);
-		route_stats_prefetch_cell(relay->route->stats, relay->worker->index,
-		    relay->exchange.outcome.path_class, relay->exchange.outcome.arm,
-		    relay->exchange.outcome.generation);
+		relay->cell = route_stats_cell(relay->route->stats, relay->worker->index,
+		    relay->exchange.outcome.path_class, relay->exchange.outcome.arm);
+		relay_fetch_counters(relay);
 	}
 }
 
@@ -345,11 +332,12 @@ void relay_begin(struct relay *relay, struct message *request)
 {
 	struct client *client = relay->client;
 	struct connection_options options;
-	struct router_host host;
+	const struct router_host *host;
 	struct h1_fault fault;
 
 	relay->view = worker_view_ref(relay->worker);
-	router_host_begin(relay->view->snapshot->router, request->authority, &host);
+	host = route_ahead_settle(
+	    &relay->worker->ahead, relay->view->snapshot, request->authority);
 	settle_request_id(relay, request);
 	/* No body may follow the answer to a HEAD, a refused one's either. */
 	relay->exchange.method = request->method_id;
@@ -361,7 +349,7 @@ void relay_begin(struct relay *relay, struct message *request)
 	client->n_requests++;
 	if (client_must_close(client))
 		relay->exchange.client_persists = false;
-	dispatch(relay, request, &options, &host);
+	dispatch(relay, request, &options, host);
 }
 
 static const struct server *next_server(struct relay *relay)

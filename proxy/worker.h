@@ -15,7 +15,7 @@
 #include "proxy/deadline.h"
 #include "proxy/descriptors.h"
 #include "proxy/pipe.h"
-#include "proxy/snapshot.h"
+#include "proxy/route_ahead.h"
 
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -69,7 +69,8 @@ struct worker {
 	uint64_t random[2];
 	char date[32]; /* IMF-fixdate (RFC 9110 5.6.7), of this second */
 	uint64_t date_s;
-	struct message message; /* the head being read: used within one callback */
+	struct message message;   /* the head being read: used within one callback */
+	struct route_ahead ahead; /* likewise */
 	char scratch[WORKER_HEAD_ROOM + WORKER_READ_BYTES];
 
 	struct event tick;                /* each 100 ms: deadlines, date, spare memory */

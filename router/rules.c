@@ -11,7 +11,8 @@
 
 enum {
 	NO_ROUTE = UINT32_MAX,
-	ENTRY_TEXT_MAX = 24, /* bytes of a text that lie in its entry */
+	ENTRY_TEXT_MAX = 28, /* bytes of a text that lie in its entry */
+	HINT_LOOKS = 4,
 };
 
 enum text_kind {
@@ -25,18 +26,21 @@ enum text_kind {
 
 /*
  * One text of the configuration: a host's, or a path of one host. A cache line: with
- * thousands of routes each further one that a match touches is a miss.
+ * thousands of routes each further one that a match touches is a miss. So the text comes
+ * first: comparing it reads 32 bytes, however few it is of.
  */
 struct entry {
-	_Alignas(CACHE_LINE_BYTES) const char *text; /* NULL: a free place */
-	uint64_t hash;
+	_Alignas(CACHE_LINE_BYTES) char head[ENTRY_TEXT_MAX]; /* the text, unless longer */
 	uint32_t len;
+	const char *text; /* NULL: a free place */
+	uint64_t hash;
 	uint32_t owner; /* the host's number; HOSTS_OWNER for a host */
 	enum text_kind kind;
 	uint32_t value;     /* of a path: its first route; of a host: its number */
 	uint32_t all_first; /* of a host whose only path is "/": its route, else NO_ROUTE */
-	char head[ENTRY_TEXT_MAX]; /* the text once more, unless it is longer */
 };
+
+_Static_assert(sizeof(struct entry) == CACHE_LINE_BYTES, "one line");
 
 enum {
 	HOSTS_OWNER = UINT32_MAX
@@ -54,13 +58,20 @@ struct shapes {
 	size_t n;
 };
 
+/* Of an entry for a host whose only path is "/": enough to guess by. */
+struct hint {
+	uint32_t tag; /* of its hash; 0: none */
+	uint32_t route;
+};
+
 /*
  * hosts[0] is any host. All texts are in one table with open addressing, at most
  * half full.
  */
 struct router {
 	struct entry *entries;
-	size_t mask; /* number of entries - 1 */
+	struct hint *hints; /* by entry, and an eighth of their size: likelier to be near */
+	size_t mask;        /* number of entries - 1 */
 	struct shapes *hosts;
 	size_t n_hosts;
 	struct shapes suffixes; /* `first` of all routes of the hosts of that length */
@@ -225,6 +236,12 @@ static bool add_route(
 	return true;
 }
 
+/* Never 0; not of the bits that say where the entry is. */
+static uint32_t hint_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
 /* Hosts for which a match needs not look at paths. */
 static void note_plain_hosts(struct router *router)
 {
@@ -235,8 +252,12 @@ static void note_plain_hosts(struct router *router)
 		if (entry->text == NULL || entry->owner != HOSTS_OWNER)
 			continue;
 		shapes = &router->hosts[entry->value];
-		if (shapes->n == 1 && shapes->items[0].kind == PATH_ALL)
-			entry->all_first = shapes->items[0].first;
+		if (shapes->n != 1 || shapes->items[0].kind != PATH_ALL)
+			continue;
+		entry->all_first = shapes->items[0].first;
+		if (entry->kind == HOST_EXACT)
+			router->hints[i] =
+			    (struct hint) { hint_tag(entry->hash), entry->all_first };
 	}
 }
 
@@ -244,21 +265,26 @@ struct router *router_new(const struct route_conf *routes, size_t n, struct erro
 {
 	struct router *router = calloc(1, sizeof(*router));
 	size_t n_hosts = 1;
-	size_t n_texts = n;
+	size_t n_texts = 0;
 	size_t n_entries = 16;
 
 	for (size_t i = 0; i < n; i++) {
+		bool is_all = !routes[i].path_exact && strcmp(routes[i].path, "/") == 0;
+		size_t n_paths = routes[i].hosts.n > 0 ? routes[i].hosts.n : 1;
+
 		n_hosts += routes[i].hosts.n;
-		n_texts += 2 * routes[i].hosts.n;
+		n_texts += routes[i].hosts.n + (is_all ? 0 : n_paths);
 	}
 	while (n_entries < 2 * n_texts)
 		n_entries *= 2;
 	if (router != NULL) {
 		router->mask = n_entries - 1;
 		router->entries = dense_take(n_entries * sizeof(struct entry));
+		router->hints = dense_take(n_entries * sizeof(struct hint));
 		router->hosts = calloc(n_hosts, sizeof(*router->hosts));
 	}
-	if (router == NULL || router->entries == NULL || router->hosts == NULL || n > INT_MAX) {
+	if (router == NULL || router->entries == NULL || router->hints == NULL ||
+	    router->hosts == NULL || n > INT_MAX) {
 		error_set(err, "out of memory for %zu routes", n);
 		goto error;
 	}
@@ -284,6 +310,7 @@ void router_free(struct router *router)
 	free(router->suffixes.items);
 	free(router->hosts);
 	dense_give(router->entries, (router->mask + 1) * sizeof(struct entry));
+	dense_give(router->hints, (router->mask + 1) * sizeof(struct hint));
 	free(router);
 }
 
@@ -379,15 +406,33 @@ static bool names_hosts(const struct router *router)
 	return router->exact_first != NO_ROUTE || router->suffixes.n > 0;
 }
 
-void router_host_begin(
+void router_host_take(
     const struct router *router, struct slice authority, struct router_host *host)
 {
+	size_t at;
+
 	host->name = (struct slice) { 0 };
 	if (!names_hosts(router))
 		return;
 	host->name = host_of(authority, host->lower);
 	host->hash = text_hash(host->name, HOSTS_OWNER, HOST_EXACT);
-	__builtin_prefetch(&router->entries[(size_t)host->hash & router->mask]);
+	at = (size_t)host->hash & router->mask;
+	__builtin_prefetch(&router->hints[at]);
+	__builtin_prefetch(&router->entries[at]);
+}
+
+int router_guess(const struct router *router, const struct router_host *host)
+{
+	uint32_t tag = hint_tag(host->hash);
+
+	for (size_t i = 0; host->name.len > 0 && i < HINT_LOOKS; i++) {
+		const struct hint *hint =
+		    &router->hints[((size_t)host->hash + i) & router->mask];
+
+		if (hint->tag == tag)
+			return (int)hint->route;
+	}
+	return -1;
 }
 
 int router_find(const struct router *router, const struct router_host *host, struct slice path)
@@ -405,6 +450,6 @@ int router_match(const struct router *router, struct slice authority, struct sli
 {
 	struct router_host host;
 
-	router_host_begin(router, authority, &host);
+	router_host_take(router, authority, &host);
 	return router_find(router, &host, path);
 }

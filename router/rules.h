@@ -50,8 +50,14 @@ void router_free(struct router *router);
  * Takes the host of an authority (host[:port], [v6]:port, or empty), and fetches where
  * its routes are: with thousands of them that is cold, so call it well before.
  */
-void router_host_begin(
+void router_host_take(
     const struct router *router, struct slice authority, struct router_host *host);
+
+/*
+ * The route that it likely is, for whoever fetches ahead what that needs; -1: no guess.
+ * It knows the hosts that have one route, for all paths, and may be wrong.
+ */
+int router_guess(const struct router *router, const struct router_host *host);
 
 /* The index in `routes` of the first that matches, or -1. */
 int router_find(const struct router *router, const struct router_host *host, struct slice path);

@@ -56,6 +56,55 @@ def test_the_first_route_that_matches_takes_the_request(upstream, weir):
             assert (host, target, response.arm) == (host, target, route)
 
 
+@pytest.fixture
+def by_host(upstream, weir):
+    """One of two upstreams answers, by the host."""
+    text = section("listen web", {"address": "127.0.0.1:0"})
+    for name in ("one", "two"):
+        text += section(f"upstream {name}", {"server": upstream(name).address})
+        text += section(f"route {name}", {"host": f"{name}.test", "legacy": name})
+    return weir(text).port
+
+
+HEADS = [
+    ("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "it is the first field"),
+    ("GET / HTTP/1.1\r\nhOST:\t{} \r\n\r\n", "in another case, with a tab"),
+    ("GET / HTTP/1.1\r\n" + "X-Pad: host: one.test\r\n" * 9 + "Host: {}\r\n\r\n", "it is the last"),
+    ("GET http://{} HTTP/1.1\r\nHost: one.test\r\n\r\n", "the target overrides it"),
+    ("GET http://{} HTTP/1.1\r\nHost: two.test\r\n\r\n", "likewise"),
+]
+
+
+@pytest.mark.parametrize("head,why", HEADS)
+def test_the_host_that_is_sent_decides_wherever_it_stands(by_host, head, why):
+    with Client(by_host) as client:
+        for host in ("one", "two", "two", "one"):
+            client.send(head.format(f"{host}.test").encode())
+            assert client.read().arm == host, why
+
+
+def test_each_of_several_requests_in_a_packet_goes_by_its_own_host(by_host):
+    head = "GET / HTTP/1.1\r\nHost: {}.test\r\n\r\n"
+    hosts = ["one", "two", "two", "one", "two"]
+    with Client(by_host) as client:
+        client.send("".join(map(head.format, hosts)).encode())
+        assert [client.read().arm for _ in hosts] == hosts
+
+
+def test_a_head_that_comes_in_pieces_goes_by_the_host_that_it_ends_up_with(by_host):
+    """Other clients' requests of the same shape come between the pieces."""
+    head = b"GET / HTTP/1.1\r\nHost: %s.test\r\n\r\n"
+    for cut in range(1, len(head % b"two")):
+        with Client(by_host) as slow, Client(by_host) as quick:
+            quick.send(head % b"one")
+            assert quick.read().arm == "one"
+            slow.send((head % b"two")[:cut])
+            quick.send(head % b"one")
+            assert quick.read().arm == "one"
+            slow.send((head % b"two")[cut:])
+            assert slow.read().arm == "two"
+
+
 def test_a_suffix_does_not_match_the_bare_domain_or_another_name(upstream, weir):
     running = weir(settings(upstream(), route={"host": "*.example.com"}))
     with Client(running.port) as client:

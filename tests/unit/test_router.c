@@ -264,6 +264,62 @@ static void ten_thousand_routes_are_each_found(void **state)
 	clear();
 }
 
+static int guess(const struct router *router, const char *host)
+{
+	struct router_host taken;
+
+	router_host_take(router, slice_of(host), &taken);
+	return router_guess(router, &taken);
+}
+
+/* It serves to fetch ahead, so it is to be right for nearly all, and need not be. */
+static void the_only_route_of_a_host_is_guessed(void **state)
+{
+	struct router *router;
+	int n_right = 0;
+	char host[64];
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		snprintf(host, sizeof(host), "host-%d.example.com", i);
+		add_host(add("one", "/", false), slice_of(host));
+	}
+	add_host(add("first", "/a", false), SLICE("two.example.com"));
+	add_host(add("second", "/b", false), SLICE("two.example.com"));
+	router = compile();
+	for (int i = 0; i < 10000; i++) {
+		snprintf(host, sizeof(host), "Host-%d.example.com:8080", i);
+		n_right += guess(router, host) == i;
+	}
+	assert_in_range(n_right, 9900, 10000);
+	assert_int_equal(guess(router, "two.example.com"), -1);
+	assert_int_equal(guess(router, "no.example.com"), -1);
+	assert_int_equal(guess(router, ""), -1);
+	router_free(router);
+	clear();
+}
+
+/* Each path of a host has a place of its own, the exact "/" too. */
+static void a_table_has_room_for_every_text(void **state)
+{
+	struct router *router;
+	char host[64];
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		snprintf(host, sizeof(host), "host-%d.example.com", i);
+		add_host(add("exact", "/", true), slice_of(host));
+	}
+	router = compile();
+	for (int i = 0; i < 3000; i++) {
+		snprintf(host, sizeof(host), "host-%d.example.com", i);
+		assert_int_equal(router_match(router, slice_of(host), SLICE("/")), i);
+		assert_int_equal(router_match(router, slice_of(host), SLICE("/a")), -1);
+	}
+	router_free(router);
+	clear();
+}
+
 static void a_host_no_name_can_have_matches_routes_for_any_host_only(void **state)
 {
 	char host[300];
@@ -360,6 +416,8 @@ int main(void)
 		cmocka_unit_test(each_row_of_the_table_goes_to_its_route),
 		cmocka_unit_test(the_index_finds_what_asking_one_by_one_finds),
 		cmocka_unit_test(ten_thousand_routes_are_each_found),
+		cmocka_unit_test(the_only_route_of_a_host_is_guessed),
+		cmocka_unit_test(a_table_has_room_for_every_text),
 		cmocka_unit_test(a_host_no_name_can_have_matches_routes_for_any_host_only),
 		cmocka_unit_test(nothing_beyond_the_given_bytes_is_read),
 		cmocka_unit_test(a_path_of_slashes_matches_as_any_other),
