@@ -51,6 +51,13 @@ void route_stats_free(struct route_stats *stats)
 	dense_give(stats, stats_bytes(stats->n_shards));
 }
 
+static void set_bits(_Atomic uint64_t *set, uint64_t bits)
+{
+	uint64_t now = atomic_load_explicit(set, memory_order_relaxed);
+
+	atomic_store_explicit(set, now | bits, memory_order_release);
+}
+
 /* The worker's own cell, made on first use. NULL when out of memory. */
 static struct cell *shard_cell(struct shard *shard, unsigned path_class, enum arm arm)
 {
@@ -61,6 +68,8 @@ static struct cell *shard_cell(struct shard *shard, unsigned path_class, enum ar
 		cell = dense_take(sizeof(*cell));
 		/* A reader that sees the cell sees its zeros. */
 		atomic_store_explicit(place, cell, memory_order_release);
+		if (path_class != PATH_CLASS_OTHER)
+			set_bits(&shard->classes, UINT64_C(1) << path_class);
 	}
 	return cell;
 }
@@ -196,13 +205,6 @@ static bool record_latency(struct route_stats *stats, const struct cell *cell,
 	return far;
 }
 
-static void set_bits(_Atomic uint64_t *mark, uint64_t bits)
-{
-	uint64_t now = atomic_load_explicit(mark, memory_order_relaxed);
-
-	atomic_store_explicit(mark, now | bits, memory_order_release);
-}
-
 /* There is something to read; after the counters, so that it is not cleared too soon. */
 static void mark(struct shard *shard, unsigned path_class, bool late, bool harm)
 {
@@ -243,24 +245,26 @@ void route_stats_prefetch_place(
 	__builtin_prefetch(&shard->cells[path_class][arm]);
 }
 
-void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
-    unsigned path_class, enum arm arm, uint32_t generation)
+const struct cell *route_stats_cell(
+    const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
 {
-	const struct cell *cell = atomic_load_explicit(
+	return atomic_load_explicit(
 	    &stats->shards[worker].cells[path_class][arm], memory_order_relaxed);
+}
 
+void route_stats_prefetch(
+    const struct route_stats *stats, const struct cell *cell, uint32_t generation)
+{
+	__builtin_prefetch(stats);
 	if (cell == NULL)
 		return;
 	__builtin_prefetch(cell);
 	__builtin_prefetch(&cell->evidence[generation % EVIDENCE_GENERATIONS].slot);
 }
 
-void route_stats_prefetch_latency(const struct route_stats *stats, size_t worker,
-    unsigned path_class, enum arm arm, uint64_t first_byte_us, uint64_t total_us)
+void route_stats_prefetch_latency(
+    const struct cell *cell, uint64_t first_byte_us, uint64_t total_us)
 {
-	const struct cell *cell = atomic_load_explicit(
-	    &stats->shards[worker].cells[path_class][arm], memory_order_relaxed);
-
 	if (cell == NULL)
 		return;
 	histogram_prefetch(&cell->first_byte, first_byte_us);

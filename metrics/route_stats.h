@@ -66,15 +66,19 @@ void route_stats_free(struct route_stats *stats);
 
 /*
  * Fetches what route_stats_record() will touch, while there is other work to do: of one
- * route among thousands it is cold. First where the cell is, then the cell, and once it is
- * known how long the exchange took, where in the histograms that is.
+ * route among thousands it is cold. First where the cell is; then the cell, when the
+ * request has gone and once more when the response is there; and once it is known how long
+ * that took, where in the histograms it is. No cell: NULL, it is made when it is first needed.
  */
+struct cell;
 void route_stats_prefetch_place(
     const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm);
-void route_stats_prefetch_cell(const struct route_stats *stats, size_t worker,
-    unsigned path_class, enum arm arm, uint32_t generation);
-void route_stats_prefetch_latency(const struct route_stats *stats, size_t worker,
-    unsigned path_class, enum arm arm, uint64_t first_byte_us, uint64_t total_us);
+const struct cell *route_stats_cell(
+    const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm);
+void route_stats_prefetch(
+    const struct route_stats *stats, const struct cell *cell, uint32_t generation);
+void route_stats_prefetch_latency(
+    const struct cell *cell, uint64_t first_byte_us, uint64_t total_us);
 
 /*
  * Counts one exchange. True when three new canary failures have been counted on
@@ -128,6 +132,9 @@ void route_stats_settle_thresholds(
 /* Legacy's frozen quantiles of a class, or of the route; false where there are none. */
 bool route_stats_thresholds(
     const struct route_stats *stats, unsigned path_class, uint32_t us[LATENCY_THRESHOLDS]);
+
+/* A bit for each slot where something was recorded; PATH_CLASS_OTHER is not among them. */
+uint64_t route_stats_classes(const struct route_stats *stats);
 
 /* False where nothing was recorded there yet; totals are then all zeros. */
 bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,

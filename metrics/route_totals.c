@@ -50,6 +50,16 @@ static void add_totals(struct arm_totals *totals, const struct cell *cell)
 		totals->budget_bad += failed - uncounted_failed;
 }
 
+uint64_t route_stats_classes(const struct route_stats *stats)
+{
+	uint64_t classes = 0;
+
+	for (size_t worker = 0; worker < stats->n_shards; worker++)
+		classes |=
+		    atomic_load_explicit(&stats->shards[worker].classes, memory_order_acquire);
+	return classes;
+}
+
 bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,
     struct arm_totals *totals)
 {

@@ -95,6 +95,7 @@ struct marks {
 /* One worker's. Nobody else writes here. */
 struct shard {
 	_Alignas(CACHE_LINE_BYTES) struct marks marks;
+	_Atomic uint64_t classes; /* a bit for each slot that has a cell */
 	uint32_t canary_failures; /* counted since the control thread was last woken */
 	_Atomic(struct cell *) cells[PATH_CLASSES][ARMS];
 	struct route_slot slots[EVIDENCE_GENERATIONS][ARMS];

@@ -13,6 +13,7 @@ static void init_for_request(struct relay *relay)
 	relay->server = NULL;
 	relay->view = NULL;
 	relay->route = NULL;
+	relay->cell = NULL;
 	relay->upstream = NULL;
 	exchange_init(&relay->exchange, worker_now_us(relay->worker));
 	relay->request_limits = (struct h1_limits) {
@@ -310,6 +311,16 @@ static void consume_input(struct relay *relay)
 	relay->client_used = 0;
 	buffer_consume(&relay->from_server, relay->server_used);
 	relay->server_used = 0;
+}
+
+void relay_fetch_counters(const struct relay *relay)
+{
+	const struct route *route = relay->route;
+
+	if (relay->cell == NULL)
+		return;
+	__builtin_prefetch(route->live);
+	route_stats_prefetch(route->stats, relay->cell, relay->exchange.outcome.generation);
 }
 
 void relay_touch(struct relay *relay, bool matters)

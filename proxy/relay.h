@@ -54,6 +54,7 @@ struct relay {
 	struct server_conn *server; /* NULL: none (yet, or any more) */
 	struct worker_view *view;   /* a reference, from the request's head on */
 	const struct route *route;  /* NULL before, and where none matched */
+	const struct cell *cell;    /* where it will likely be counted; NULL: not known */
 	const struct upstream *upstream;
 	const struct server *tried; /* of the upstream's, last */
 	struct exchange exchange;
@@ -175,6 +176,9 @@ static inline bool relay_client_lags(const struct relay *relay)
 
 /* For how long each side is waited for now. */
 void relay_set_deadlines(struct relay *relay);
+
+/* Of one route among thousands they are cold: when the request goes, and before its end. */
+void relay_fetch_counters(const struct relay *relay);
 
 /* Counts the outcome, once. */
 void relay_record(struct relay *relay);

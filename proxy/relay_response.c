@@ -46,15 +46,14 @@ static const struct status_set *failures_of(
 }
 
 /* Where the outcome will be counted, if this turn of the loop sees the end of it. */
-static void fetch_counters(const struct relay *relay)
+static void fetch_histograms(const struct relay *relay)
 {
 	const struct exchange *ex = &relay->exchange;
 	uint64_t now_us = ex->first_byte_us;
 
 	if (relay->has_arm && now_us > ex->forwarded_us)
-		route_stats_prefetch_latency(relay->route->stats, relay->worker->index,
-		    ex->outcome.path_class, ex->outcome.arm, now_us - ex->forwarded_us,
-		    now_us - ex->started_us);
+		route_stats_prefetch_latency(
+		    relay->cell, now_us - ex->forwarded_us, now_us - ex->started_us);
 }
 
 /* The head in weir's own framing; false where the exchange cannot go on. */
@@ -74,7 +73,7 @@ static bool on_head(struct relay *relay, struct message *response)
 	if (client_must_close(relay->client))
 		ex->client_persists = false;
 	exchange_response_head(ex, response, &options, failures_of(relay->route, response));
-	fetch_counters(relay);
+	fetch_histograms(relay);
 	if (ex->framing != FRAMING_CHUNKED)
 		headers_drop(response, FIELD_BIT(FIELD_TRAILER));
 	if (relay->route->rewrites_response &&

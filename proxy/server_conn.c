@@ -135,6 +135,7 @@ static void on_readable(struct server_conn *conn)
 		on_spliceable(relay, pipe);
 		return;
 	}
+	relay_fetch_counters(relay);
 	if (!room_for_input(relay, &at, &size)) {
 		relay_client_lost(relay, CLOSE_NO_MEMORY);
 		relay_run(relay);
