@@ -1,5 +1,7 @@
 #include "admin/evidence_log.h"
 
+#include "admin/turns.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,8 +169,10 @@ void evidence_log_flush(struct evidence_log *log, struct store *store, const cha
 
 void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
     const struct release *release, const struct path_classes *path_classes,
-    const struct instant *now, size_t n_routes)
+    const struct instant *now, size_t index, size_t n_routes)
 {
-	if (now->clock.now_us >= log->stored_us + store_every_us(release, n_routes))
+	uint64_t every_us = store_every_us(release, n_routes);
+
+	if (now->clock.now_us >= next_turn_us(log->stored_us, every_us, index, n_routes))
 		evidence_log_flush(log, store, route, path_classes, now);
 }

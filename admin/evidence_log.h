@@ -37,9 +37,12 @@ void evidence_log_add(struct evidence_log *log, const struct release *release,
 void evidence_log_flush(struct evidence_log *log, struct store *store, const char *route,
     const struct path_classes *path_classes, const struct instant *now);
 
-/* or after a second (ten at a weight set by hand, more where there are thousands of routes). */
+/*
+ * or after a second (ten at a weight set by hand, more where there are thousands of
+ * routes), each of the routes in its turn.
+ */
 void evidence_log_store(struct evidence_log *log, struct store *store, const char *route,
     const struct release *release, const struct path_classes *path_classes,
-    const struct instant *now, size_t n_routes);
+    const struct instant *now, size_t index, size_t n_routes);
 
 #endif

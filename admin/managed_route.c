@@ -2,6 +2,7 @@
 
 #include "admin/decision.h"
 #include "admin/drill_session.h"
+#include "admin/turns.h"
 #include "base/dense.h"
 #include "base/log.h"
 
@@ -12,14 +13,13 @@
 /*
  * A route is looked at in a tick where so many requests have come, or anything that
  * matters; for fewer, once in a while, and the more routes there are the less often: at
- * each tick up to a hundred routes, each 5 s from 5,000 on. Without traffic, each 10 s.
+ * each tick up to a hundred routes, each 10 s from 10,000 on, as without traffic.
  */
 enum {
 	BUSY_REQUESTS = 16,
 	BUSY_REQUESTS_OF_MANY = 64, /* with more than ROUTES_ARE_MANY */
 	ROUTES_ARE_MANY = 2500,
 	ROUTES_EACH_TICK = 100,
-	CALM_TICKS_MAX = 50,
 	QUIET_TICKS = 100,
 };
 
@@ -29,7 +29,7 @@ static size_t calm_ticks(const struct managed_routes *routes)
 {
 	size_t ticks = routes->n / ROUTES_EACH_TICK + 1;
 
-	return ticks < CALM_TICKS_MAX ? ticks : CALM_TICKS_MAX;
+	return ticks < QUIET_TICKS ? ticks : QUIET_TICKS;
 }
 
 /* How often the budgets' windows move. */
@@ -39,20 +39,22 @@ static const uint64_t BUDGETS_EVERY_US = 1000000;
  * How often what changes all the time is stored: for a plan under way, so that a restart
  * goes on within a second of where it was, although it takes a tick to be told and the
  * store's period to be written; and for a weight set by hand. But thousands of routes
- * together get no more than so much of the control thread and the disk.
+ * together get no more than so much of a core and the disk, and not all in one tick.
  */
 static const uint64_t KEEP_PLAN_US = 600000;
+static const uint64_t KEEP_PLAN_PACE_US = 1000; /* times the routes */
 static const uint64_t KEEP_FIXED_US = 30000000;
-static const uint64_t KEEP_PACE_US = 1000; /* times the routes */
+static const uint64_t KEEP_FIXED_PACE_US = 10000;
 
-static uint64_t keep_every_us(
+static uint64_t next_keep_us(
     const struct managed_routes *routes, const struct managed_route *managed)
 {
-	uint64_t wanted =
-	    managed->release.plan.state == PLAN_FIXED ? KEEP_FIXED_US : KEEP_PLAN_US;
-	uint64_t least = routes->n * KEEP_PACE_US;
+	bool fixed = managed->release.plan.state == PLAN_FIXED;
+	uint64_t wanted = fixed ? KEEP_FIXED_US : KEEP_PLAN_US;
+	uint64_t least = routes->n * (fixed ? KEEP_FIXED_PACE_US : KEEP_PLAN_PACE_US);
+	uint64_t every = wanted > least ? wanted : least;
 
-	return wanted > least ? wanted : least;
+	return next_turn_us(managed->kept_us, every, managed->index, routes->n);
 }
 
 /* Whether the store is to be told now how the release stands. */
@@ -339,8 +341,8 @@ static void tick(
 	decision_carry_out(routes, managed, &step, now);
 	drill_session_tick(routes, managed, &evidence, dt_s, now);
 	evidence_log_store(&managed->log, routes->store, managed->route->conf->name,
-	    &managed->release, live->path_classes, now, routes->n);
-	managed->keep_us = managed->kept_us + keep_every_us(routes, managed);
+	    &managed->release, live->path_classes, now, managed->index, routes->n);
+	managed->keep_us = next_keep_us(routes, managed);
 	if (is_to_be_kept(managed, now_us))
 		keep_all(routes, managed, now);
 }
@@ -351,15 +353,20 @@ void managed_routes_tick(struct managed_routes *routes, const struct instant *no
 	size_t calm = calm_ticks(routes);
 	unsigned busy = routes->n > ROUTES_ARE_MANY ? BUSY_REQUESTS_OF_MANY : BUSY_REQUESTS;
 
-	for (size_t i = 0; i < routes->n; i++) {
-		unsigned least = (i + turn) % calm == 0 ? 1 : busy;
+	size_t next_calm = (calm - turn % calm) % calm;
+	size_t next_quiet = (QUIET_TICKS - turn % QUIET_TICKS) % QUIET_TICKS;
 
+	for (size_t i = 0; i < routes->n; i++) {
+		bool is_calm = i == next_calm, is_quiet = i == next_quiet;
+		unsigned least = is_calm ? 1 : busy;
+
+		next_calm += is_calm ? calm : 0;
+		next_quiet += is_quiet ? QUIET_TICKS : 0;
 		if (snapshot_route_was_touched(routes->snapshot, i, least) || all ||
 		    is_to_be_kept(&routes->items[i], now->clock.now_us) ||
 		    now->clock.now_us >= routes->items[i].due_us ||
 		    routes->items[i].more_to_read ||
-		    drill_session_is_running(&routes->items[i]) ||
-		    (i + turn) % QUIET_TICKS == 0)
+		    drill_session_is_running(&routes->items[i]) || is_quiet)
 			tick(routes, &routes->items[i], now);
 	}
 }
