@@ -14,6 +14,7 @@ SPLIT_WEIGHT = 0.10
 MIB, GIB = 1 << 20, 1 << 30
 GROWTH_WARM, GROWTH_WARM_QUICK = 100000, 2000  # requests: every user and route once
 GROWTH_WARM_ROUTE = 125  # of each route: of the 90% legacy's, enough to freeze thresholds
+GROWTH_PARTS = 3
 GROWTH_REST_S = 75  # weir settles those after a minute
 
 
@@ -35,9 +36,10 @@ class Run:
             told = [f"{proxy.name} {measure(proxy)}" for proxy in fleet.proxies]
             self.say(f"  round {turn + 1}: " + ", ".join(told))
 
-    def cost(self, proxy, *load):
-        """What the load printed, with the CPU seconds that it cost the proxy."""
-        seconds = self.options.seconds
+    def cost(self, proxy, *load, part=1):
+        """What the load printed, with the CPU seconds that it cost the proxy; in so small a
+        part of a round's time."""
+        seconds = self.options.seconds / part
         proxy.load(*load, "--seconds", min(0.3, seconds))  # pools are warm
         before = proxy.cpu()
         result = proxy.load(*load, "--seconds", seconds)
@@ -114,11 +116,13 @@ def growth(run, key, names, variants, load):
                 time.sleep(GROWTH_REST_S)
             for (label, setup), proxy in zip(variants, proxies):
                 run.note(f"{key}_{label}_mib", name, proxy.memory() / MIB)
-            for turn in range(run.options.rounds):
-                # There and back again: a machine that slows down favours none.
+            # Short rounds, and more of them, there and back again: what is compared lies within
+            # a second or two, and a machine that slows down favours none.
+            for turn in range(run.options.rounds * GROWTH_PARTS):
                 order = range(len(variants))[:: -1 if turn % 2 else 1]
                 took = {n: run.cost(proxies[n], "--connections", run.options.connections,
-                                    *load(variants[n][1]))["us"] for n in order}
+                                    *load(variants[n][1]), part=GROWTH_PARTS)["us"]
+                        for n in order}
                 costs = [took[n] for n in range(len(variants))]
                 for n, ((label, _), us) in enumerate(zip(variants, costs)):
                     run.note(f"{key}_{label}_us", name, us)
