@@ -45,6 +45,8 @@ def is_closed(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return False
+    except ConnectionResetError:
+        return False  # it was in the queue that went
     except ConnectionRefusedError:
         return True
 
