@@ -142,7 +142,8 @@ struct key_source {
 };
 
 enum {
-	KEY_SOURCES_MAX = 8
+	KEY_SOURCES_MAX = 8,
+	ISSUE_NAME_MAX = 64, /* bytes of the name of a cookie that weir sets */
 };
 
 struct latency_budget {

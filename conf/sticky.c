@@ -22,6 +22,11 @@ static bool parse_name(struct slice name, struct key_source *source, struct erro
 		    name.data);
 		return false;
 	}
+	if (source->kind == KEY_SOURCE_ISSUE && name.len > ISSUE_NAME_MAX) {
+		error_set(err, "'%.*s' is longer than %d bytes", (int)name.len, name.data,
+		    ISSUE_NAME_MAX);
+		return false;
+	}
 	source->name = strndup(name.data, name.len);
 	if (source->name == NULL)
 		error_set(err, "out of memory");

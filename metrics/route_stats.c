@@ -68,7 +68,7 @@ static struct cell *shard_cell(struct shard *shard, unsigned path_class, enum ar
 		cell = dense_take(sizeof(*cell));
 		/* A reader that sees the cell sees its zeros. */
 		atomic_store_explicit(place, cell, memory_order_release);
-		if (path_class != PATH_CLASS_OTHER)
+		if (cell != NULL && path_class != PATH_CLASS_OTHER)
 			set_bits(&shard->classes, UINT64_C(1) << path_class);
 	}
 	return cell;

@@ -259,8 +259,10 @@ static void on_readable(struct client *client)
 	if (relay == NULL) {
 		route_ahead_peek(
 		    &worker->ahead, worker->view->snapshot, (struct slice) { at, n });
-		if (!begin_exchange(client))
+		if (!begin_exchange(client)) {
+			route_ahead_forget(&worker->ahead);
 			return;
+		}
 		route_ahead_guess(&worker->ahead, worker->view->snapshot);
 		relay = client->relay;
 	}

@@ -28,7 +28,7 @@ enum {
 	RELAY_REPLAY_BYTES = 65536,
 	/* Sizes up to this stay with a spare relay. */
 	RELAY_KEEP_BYTES = 8192,
-	RELAY_COOKIE_MAX = 192,
+	RELAY_COOKIE_MAX = 192, /* with a name of ISSUE_NAME_MAX and all its attributes */
 };
 
 /* What a side is waited for: its time begins anew when either changes. */
@@ -177,7 +177,8 @@ static inline bool relay_client_lags(const struct relay *relay)
 /* For how long each side is waited for now. */
 void relay_set_deadlines(struct relay *relay);
 
-/* Of one route among thousands they are cold: when the request goes, and before its end. */
+/* Of one route among thousands they are cold: when the request goes, and as the response comes.
+ */
 void relay_fetch_counters(const struct relay *relay);
 
 /* Counts the outcome, once. */

@@ -48,6 +48,12 @@ static void settle_request_id(struct relay *relay, const struct message *request
 	relay->request_id_len = 32;
 }
 
+static const char cookie_attributes[] = "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax";
+
+_Static_assert((int)ISSUE_NAME_MAX + 1 + (int)COHORT_ID_SIZE + (int)sizeof(cookie_attributes) <=
+		   (int)RELAY_COOKIE_MAX,
+    "a cookie fits");
+
 static void issue_cookie(struct relay *relay, struct cohort_identity *identity)
 {
 	uint64_t bits[2] = { worker_random(relay->worker), worker_random(relay->worker) };
@@ -57,9 +63,8 @@ static void issue_cookie(struct relay *relay, struct cohort_identity *identity)
 
 	memcpy(random, bits, sizeof(random));
 	cohort_issue(random, id);
-	n = snprintf(relay->issue_cookie, sizeof(relay->issue_cookie),
-	    "%.*s=%s; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
-	    (int)identity->issue.len, identity->issue.data, id);
+	n = snprintf(relay->issue_cookie, sizeof(relay->issue_cookie), "%.*s=%s%s",
+	    (int)identity->issue.len, identity->issue.data, id, cookie_attributes);
 	assert(n > 0 && (size_t)n < sizeof(relay->issue_cookie));
 	relay->issue_cookie_len = (size_t)n;
 	cohort_assign(relay->route->cohort, COHORT_SOURCE_NEW, slice_of(id), identity);

@@ -28,7 +28,10 @@ void route_ahead_peek(
 /* A while later: guesses the route and fetches it. */
 void route_ahead_guess(struct route_ahead *ahead, const struct snapshot *snapshot);
 
-/* The head is read: the host is known, and what the likely route consists of is fetched. */
+/*
+ * The head is read: the host is known, and what the likely route consists of is fetched.
+ * Valid until the next peek.
+ */
 const struct router_host *route_ahead_settle(
     struct route_ahead *ahead, const struct snapshot *snapshot, struct slice authority);
 
@@ -36,6 +39,7 @@ const struct router_host *route_ahead_settle(
 static inline void route_ahead_forget(struct route_ahead *ahead)
 {
 	ahead->authority = (struct slice) { 0 };
+	ahead->likely = NULL;
 }
 
 #endif

@@ -71,8 +71,10 @@ struct route {
 	bool rewrites_request; /* rewrite_wants_request(); and so the next */
 	bool rewrites_response;
 	uint8_t failure_classes; /* a bit for each hundred: some of its statuses are failures */
-	_Alignas(DENSE_ALIGNMENT) char cohort_room[COHORT_ROOM_BYTES];
+	_Alignas(DENSE_ALIGNMENT) char cohort_room[COHORT_ROOM_BYTES]; /* not to be copied */
 };
+
+_Static_assert(offsetof(struct route, cohort_room) == DENSE_ALIGNMENT, "a pair of lines");
 
 /* One address, with a socket for each worker (SO_REUSEPORT). */
 struct listener {

@@ -28,6 +28,10 @@ struct cohort {
 	struct source sources[]; /* then their names */
 };
 
+_Static_assert(
+    sizeof(struct cohort) + sizeof(struct source) + sizeof(XXH64_state_t) < COHORT_ROOM_BYTES,
+    "one source fits");
+
 static XXH64_state_t *salted_of(const struct cohort *cohort)
 {
 	return (XXH64_state_t *)(void *)((char *)(uintptr_t)cohort + cohort->salted_at);
@@ -51,9 +55,12 @@ static struct cohort *cohort_alloc(void *room, size_t room_bytes,
 		at += sources[i].name != NULL ? strlen(sources[i].name) : 0;
 	at = (at + aligned - 1) / aligned * aligned;
 	bytes = at + sizeof(XXH64_state_t);
-	if (n_sources > KEY_SOURCES_MAX || at > UINT16_MAX) {
-		error_set(
-		    err, "more than %d key sources, or with too long names", KEY_SOURCES_MAX);
+	if (n_sources > KEY_SOURCES_MAX) {
+		error_set(err, "more than %d key sources", KEY_SOURCES_MAX);
+		return NULL;
+	}
+	if (at > UINT16_MAX) {
+		error_set(err, "the names of the key sources are too long");
 		return NULL;
 	}
 	if (bytes > room_bytes)

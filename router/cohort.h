@@ -58,7 +58,10 @@ struct cohort_identity {
 /* What identifies the users of one route. */
 struct cohort;
 
-/* NULL when out of memory, or with more than KEY_SOURCES_MAX sources. cohort_free(). */
+/*
+ * NULL when out of memory, or with more than KEY_SOURCES_MAX sources, or where their names
+ * are longer than 60 KiB. cohort_free().
+ */
 __attribute__((warn_unused_result)) struct cohort *cohort_new(
     const char *salt, const struct key_source *sources, size_t n_sources, struct error *err);
 /* Likewise in `room` where it fits: zeroed, and there as long as the cohort. */

@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Places are counted in bytes from the rules' begin, so that alike ones are equal. */
@@ -87,8 +88,10 @@ bool path_class_rules_set_init(struct path_class_rules_set *set, size_t n)
 
 	while (n_places < 2 * n)
 		n_places *= 2;
-	set->items = calloc(n_places, sizeof(set->items[0]));
-	set->mask = n_places - 1;
+	*set = (struct path_class_rules_set) {
+		.items = calloc(n_places, sizeof(set->items[0])),
+		.mask = n_places - 1,
+	};
 	return set->items != NULL;
 }
 
@@ -112,7 +115,9 @@ static struct path_class_rules *share(
 			return there;
 		}
 	}
+	assert(set->n < set->mask);
 	set->items[place] = rules;
+	set->n++;
 	return rules;
 }
 

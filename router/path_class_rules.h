@@ -17,10 +17,11 @@
 
 struct path_class_rules;
 
-/* To be had while a configuration is built; zeroed. */
+/* What is alike is found by it while a configuration is built. */
 struct path_class_rules_set {
 	struct path_class_rules **items; /* by what they say; open addressing */
 	size_t mask;
+	size_t n;
 };
 
 /* Room for n different ones; false when out of memory. */
