@@ -21,6 +21,9 @@ enum {
 	ROUTES_ARE_MANY = 2500,
 	ROUTES_EACH_TICK = 100,
 	QUIET_TICKS = 100,
+	/* After a reload: until each worker has it, what they count is marked in the one
+	 * before. */
+	FRESH_TICKS = 3,
 };
 
 _Static_assert((int)BUSY_REQUESTS_OF_MANY <= (int)TOUCH_MATTERS, "a failure is enough");
@@ -292,6 +295,7 @@ void managed_routes_take_over(struct managed_routes *routes, struct managed_rout
 	routes->items = items;
 	routes->n = next->n_routes;
 	routes->snapshot = next;
+	routes->fresh_ticks = FRESH_TICKS;
 	for (size_t i = 0; i < routes->n; i++) {
 		struct managed_route *managed = &items[i];
 		const struct route_conf *conf = next->routes[i].conf;
@@ -328,8 +332,11 @@ static void tick(
 
 	if (now_us >= managed->budgets.last_us + BUDGETS_EVERY_US)
 		route_budgets_tick(&managed->budgets, live->stats, now_us);
-	if (managed->route->conf->canary == NULL)
+	if (managed->route->conf->canary == NULL) {
+		managed->unkept = false;
+		managed->more_to_read = false;
 		return;
+	}
 	evidence.n_paths = route_stats_read_evidence(
 	    live->stats, release_generation(&managed->release), &route, routes->paths);
 	managed->more_to_read = route_stats_has_unread(live->stats);
@@ -350,12 +357,14 @@ static void tick(
 void managed_routes_tick(struct managed_routes *routes, const struct instant *now, bool all)
 {
 	size_t turn = routes->ticks++;
+	bool fresh = routes->fresh_ticks > 0;
 	size_t calm = calm_ticks(routes);
 	unsigned busy = routes->n > ROUTES_ARE_MANY ? BUSY_REQUESTS_OF_MANY : BUSY_REQUESTS;
-
 	size_t next_calm = (calm - turn % calm) % calm;
 	size_t next_quiet = (QUIET_TICKS - turn % QUIET_TICKS) % QUIET_TICKS;
 
+	all = all || fresh;
+	routes->fresh_ticks -= fresh;
 	for (size_t i = 0; i < routes->n; i++) {
 		bool is_calm = i == next_calm, is_quiet = i == next_quiet;
 		unsigned least = is_calm ? 1 : busy;

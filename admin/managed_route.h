@@ -42,6 +42,7 @@ struct managed_routes {
 	struct store *store;
 	struct webhooks *webhooks;
 	size_t ticks;
+	unsigned fresh_ticks;                     /* in which all are looked at */
 	struct path_evidence paths[PATH_CLASSES]; /* of the route being looked at */
 };
 

@@ -248,7 +248,7 @@ uint64_t store_memory_note_latch(
 	return change->ticket;
 }
 
-static bool merge_latches(struct store_memory *memory, const struct latches *found)
+static bool merge_latches(struct store_memory *memory, const struct latches *found, bool first)
 {
 	bool ok = true;
 
@@ -256,7 +256,14 @@ static bool merge_latches(struct store_memory *memory, const struct latches *fou
 		const struct latch *latch = found->items[i];
 
 		/* What was decided meanwhile is newer. */
-		if (find_change(memory, latch->route, latch->release) == NULL)
+		if (find_change(memory, latch->route, latch->release) != NULL)
+			continue;
+		if (!first &&
+		    latches_find(&memory->latches, latch->route, latch->release) == NULL)
+			ok =
+			    store_memory_note_latch(memory, latch->route, latch->release) > 0 &&
+			    ok;
+		else if (first)
 			ok = latches_add(&memory->latches, latch->route, latch->release,
 				 latch->since_us, latch->why) &&
 			     ok;
@@ -304,9 +311,9 @@ static bool merge_route(struct store_memory *memory, struct stored_route *found)
 	return merge_drills(route, found);
 }
 
-bool store_memory_merge(struct store_memory *memory, struct store_memory *found)
+bool store_memory_merge(struct store_memory *memory, struct store_memory *found, bool first)
 {
-	bool ok = merge_latches(memory, &found->latches);
+	bool ok = merge_latches(memory, &found->latches, first);
 
 	for (size_t i = 0; i < found->n_routes; i++)
 		ok = merge_route(memory, found->routes[i]) && ok;

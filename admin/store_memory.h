@@ -95,10 +95,12 @@ bool store_memory_has_change(
 
 /*
  * Adds what a database holds; what memory knows already is newer. Takes it out of
- * `found`, whose rest is still to be freed. False when out of memory: not all was added.
+ * `found`, whose rest is still to be freed. first: of this process. Later ones add no
+ * latches: what they hold beside those that are known was cleared meanwhile, and is to be
+ * taken out. False when out of memory: not all was added.
  */
 __attribute__((warn_unused_result)) bool store_memory_merge(
-    struct store_memory *memory, struct store_memory *found);
+    struct store_memory *memory, struct store_memory *found, bool first);
 
 /* Everything is to be written: the database is a new one. */
 void store_memory_mark_all(struct store_memory *memory);

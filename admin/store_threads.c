@@ -121,7 +121,9 @@ static void set_up(struct store *store)
 
 static void merge(struct store *store, struct store_found *found)
 {
-	if (!store_memory_merge(&store->memory, &found->memory))
+	bool another = store->loaded && (store->missed || found->lost);
+
+	if (!store_memory_merge(&store->memory, &found->memory, !store->loaded))
 		log_error("out of memory: a rolled-back release may be forgotten");
 	if (found->lost) {
 		log_error("%s", found->why);
@@ -131,8 +133,10 @@ static void merge(struct store *store, struct store_found *found)
 		}
 	}
 	store->loaded = true;
+	store->missed = false;
 	store->loss_is_noted = found->lost;
-	if (found->created)
+	/* An older one that was put in its place lacks what was settled in the one before. */
+	if (found->created || another)
 		store_memory_mark_all(&store->memory);
 	store_memory_done(&found->memory);
 }
@@ -173,6 +177,7 @@ static bool reopen(struct store *store)
 	bool ok;
 
 	store_unlock(store);
+	store->missed = store->missed || store->writer.misses_it;
 	store->writer.misses_it = false;
 	ok = store_dir_mend(store->state_dir, &store->lock_fd, &err) &&
 	     store_writer_open(&store->writer, clock_wall_us(), &found, &err);

@@ -39,6 +39,7 @@ struct store {
 	uint64_t waited_us;                  /* how long, in that window */
 
 	bool loaded;        /* what was stored before is in memory */
+	bool missed;        /* it was gone: the one that is opened next may be another */
 	bool lost;          /* some of it was not there any more */
 	bool started;       /* store_started() */
 	bool loss_is_noted; /* in the database, until all that follows from it is stored */

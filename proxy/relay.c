@@ -323,12 +323,25 @@ void relay_fetch_counters(const struct relay *relay)
 	route_stats_prefetch(route->stats, relay->cell, relay->exchange.outcome.generation);
 }
 
+/* In the worker's own view: nobody looks at an older one any more. NULL: it is not there. */
+static atomic_uchar *touched_of(const struct relay *relay)
+{
+	const struct worker_view *view = relay->worker->view;
+	long index = relay->route - relay->view->snapshot->routes;
+
+	if (relay->view != view)
+		index = snapshot_find_route(view->snapshot, relay->route->live->name);
+	return index >= 0 ? &view->touched[index] : NULL;
+}
+
 void relay_touch(struct relay *relay, bool matters)
 {
-	atomic_uchar *touched =
-	    &relay->view->touched[relay->route - relay->view->snapshot->routes];
-	unsigned sum = atomic_load_explicit(touched, memory_order_relaxed);
+	atomic_uchar *touched = touched_of(relay);
+	unsigned sum;
 
+	if (touched == NULL)
+		return;
+	sum = atomic_load_explicit(touched, memory_order_relaxed);
 	if (sum < TOUCH_MOST)
 		sum += matters ? TOUCH_MATTERS : TOUCH_REQUEST;
 	/* After the counters: who clears it before has yet to read them. */

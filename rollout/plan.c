@@ -158,14 +158,16 @@ static void fit_gate(struct plan *next)
 static void fit_ladder(struct plan *next, const struct release_clock *clock)
 {
 	uint32_t stage = plan_spec_stage_for(&next->spec, next->stage, next->weight_ppm);
+	uint64_t withdrawn = next->withdrawn;
 
 	if (stays(next, stage)) {
 		next->stage = stage;
 		next->methods = next->spec.stages[stage].methods;
 		fit_gate(next);
 	} else if (next->weight_ppm == 0 && next->state == PLAN_FIXED) {
-		/* A canary without a user yet begins as any release does. */
+		/* A canary without a user yet begins as any release does, but for its paths. */
 		plan_begin(next, clock);
+		next->withdrawn = withdrawn;
 	} else if (next->state != PLAN_FIXED &&
 		   next->spec.stages[stage].weight_ppm > next->weight_ppm) {
 		/* An edit raises nobody: a person lets it go on to the ladder's first stage. */
@@ -189,6 +191,9 @@ static enum plan_answer on_reload(struct plan *next, const struct plan_event *ev
 	/* As with a second rollback: nobody may finish there any more. */
 	if (spec->drain_for_ms == 0)
 		next->drain_ppm = 0;
+	/* Nothing may have ticked meanwhile: what has come due lets nobody in for a moment. */
+	if (plan_is_latched(next))
+		plan_go_on_rolling_back(next);
 	if (plan_is_latched(next) || (next->state == PLAN_WAITING && spec->staged))
 		return PLAN_CHANGED;
 	if (spec->staged)

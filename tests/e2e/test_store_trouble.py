@@ -308,6 +308,60 @@ def test_a_directory_that_is_removed_is_made_anew(arms, weir):
     assert (running.route()["state"], share(running)) == ("rolled_back", 0)
 
 
+def copied(running, to):
+    """The database as it is now."""
+    with sqlite3.connect(running.state_dir / "weir.db") as now, sqlite3.connect(to) as copy:
+        now.backup(copy)
+    return to
+
+
+def put_back(running, copy):
+    """In the place of the one that weir has open."""
+    lines = len(running.lines)
+    for file in ("weir.db-wal", "weir.db-shm"):
+        (running.state_dir / file).unlink(missing_ok=True)
+    os.rename(copy, running.state_dir / "weir.db")
+    running.wait_line("weir.db is gone from", lines)
+    running.wait_line("state is stored again", lines)
+    wait_for("it to be stored", lambda: running.status()["store"]["pending"] == 0)
+
+
+def latches_in(running):
+    with sqlite3.connect(running.state_dir / "weir.db") as db:
+        return [release for release, in db.execute("SELECT release FROM latches")]
+
+
+def test_an_older_database_that_is_put_back_learns_what_weir_knows(arms, weir, tmp_path):
+    running = weir(plan(arms))
+    running.journal()
+    copy = copied(running, tmp_path / "old.db")
+    running.cli("rollback", "shop")
+    running.reload(plan(arms, "r2"))
+    running.journal()
+    wait_for("it to be stored", lambda: running.status()["store"]["pending"] == 0)
+    # The slots' word alone would do until they are used for others.
+    put_back(running, copy)
+    wait_for("the latch", lambda: latches_in(running) == ["r1"])
+    (running.state_dir / "latches.now").unlink()
+    running.kill()
+    running.start()
+    running.reload(plan(arms, "r1"))
+    assert (running.route()["state"], share(running)) == ("rolled_back", 0)
+
+
+def test_an_older_database_that_is_put_back_rolls_nothing_back_that_was_resumed(arms, weir, tmp_path):
+    running = weir(plan(arms))
+    running.cli("rollback", "shop")
+    wait_for("it to be stored", lambda: latches_in(running) == ["r1"])
+    copy = copied(running, tmp_path / "old.db")
+    running.cli("resume", "shop")
+    wait_for("it to be stored", lambda: latches_in(running) == [])
+    put_back(running, copy)
+    wait_for("the latch to go", lambda: latches_in(running) == [])
+    running.reload(plan(arms, stages="20% 2h, 50% 1h, 100%"))
+    assert (running.route()["state"], share(running)) == ("running", EXPECTED)
+
+
 def test_the_whole_directory_may_go_and_come_back(arms, weir):
     running = weir(plan(arms))
     share(running)

@@ -360,6 +360,27 @@ static void a_warm_up_wants_a_look_when_it_ends(void **state)
 	stop(&life);
 }
 
+/* The marks of what was counted stay with the old configuration. */
+static void what_fails_while_the_file_is_reloaded_is_looked_at_at_once(void **state)
+{
+	struct life life = first(*state);
+
+	start(&life, "r1", "");
+	serve(&life);
+	/* Nothing else wants a look. */
+	while (life.routes.fresh_ticks > 0 || life.routes.items[0].unkept) {
+		life.now.clock.now_us += 100000;
+		managed_routes_tick(&life.routes, &life.now, false);
+	}
+	for (uint64_t user = 0; user < 40; user++)
+		answer(&life, ARM_CANARY, true, 100 + user);
+	reload(&life, "r1", "");
+	life.now.clock.now_us += 100000;
+	managed_routes_tick(&life.routes, &life.now, false);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	stop(&life);
+}
+
 static void a_few_broken_users_do_not_count_again_for_every_restart(void **state)
 {
 	struct life life = first(*state);
@@ -401,6 +422,7 @@ int main(void)
 		TEST(a_release_that_is_held_back_never_begins),
 		TEST(what_was_counted_is_stored_within_a_second_of_it),
 		TEST(a_warm_up_wants_a_look_when_it_ends),
+		TEST(what_fails_while_the_file_is_reloaded_is_looked_at_at_once),
 		TEST(a_few_broken_users_do_not_count_again_for_every_restart),
 		TEST(a_users_failure_counts_again_in_the_next_stage),
 	};

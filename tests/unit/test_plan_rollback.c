@@ -57,6 +57,36 @@ static void nothing_stops_a_rollback_under_way(void **state)
 	assert_at(&f, PLAN_ROLLED_BACK, 0);
 }
 
+/* The canary was taken out of the file for a while: nothing ticked. */
+static void steps_that_have_come_due_are_taken_by_the_reload_that_brings_the_canary_back(
+    void **state)
+{
+	struct plan_spec spec = in_steps(2), without = fixed_spec(0);
+	struct fixture f = started(spec);
+
+	(void)state;
+	ordered(&f, PLAN_EVENT_ROLL_BACK);
+	assert_at(&f, PLAN_ROLLING_BACK, 5000);
+	reloaded(&f, &without);
+	assert_true(plan_is_latched(&f.plan));
+	f.clock.now_us += 5 * second_us;
+	reloaded(&f, &spec);
+	assert_at(&f, PLAN_ROLLED_BACK, 0);
+}
+
+static void a_withdrawn_path_stays_so_while_the_canary_is_taken_out(void **state)
+{
+	struct plan_spec spec = ladder_spec(), without = fixed_spec(0);
+	struct fixture f = started(spec);
+
+	(void)state;
+	withdrawn(&f, 3);
+	reloaded(&f, &without);
+	reloaded(&f, &spec);
+	assert_at(&f, PLAN_RUNNING, 10000);
+	assert_int_equal(f.plan.withdrawn, 1 << 3);
+}
+
 static void a_second_order_takes_the_rest_of_the_steps_at_once(void **state)
 {
 	struct fixture f = started(in_steps(3));
@@ -381,6 +411,9 @@ int main(void)
 		cmocka_unit_test(
 		    a_rollback_in_steps_falls_by_equal_parts_and_is_latched_from_the_first),
 		cmocka_unit_test(nothing_stops_a_rollback_under_way),
+		cmocka_unit_test(
+		    steps_that_have_come_due_are_taken_by_the_reload_that_brings_the_canary_back),
+		cmocka_unit_test(a_withdrawn_path_stays_so_while_the_canary_is_taken_out),
 		cmocka_unit_test(a_second_order_takes_the_rest_of_the_steps_at_once),
 		cmocka_unit_test(an_order_may_want_all_of_it_at_once),
 		cmocka_unit_test(steps_that_were_missed_are_taken_together),
