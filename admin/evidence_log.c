@@ -14,7 +14,7 @@ static uint64_t store_every_us(const struct release *release, size_t n_routes)
 {
 	uint64_t wanted = release->plan.state == PLAN_FIXED ? STORE_FIXED_US : STORE_PLAN_US;
 
-	return wanted > n_routes * STORE_PACE_US ? wanted : n_routes * STORE_PACE_US;
+	return paced_us(wanted, STORE_PACE_US, n_routes);
 }
 
 struct evidence_log_row {

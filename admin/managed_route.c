@@ -53,11 +53,10 @@ static uint64_t next_keep_us(
     const struct managed_routes *routes, const struct managed_route *managed)
 {
 	bool fixed = managed->release.plan.state == PLAN_FIXED;
-	uint64_t wanted = fixed ? KEEP_FIXED_US : KEEP_PLAN_US;
-	uint64_t least = routes->n * (fixed ? KEEP_FIXED_PACE_US : KEEP_PLAN_PACE_US);
-	uint64_t every = wanted > least ? wanted : least;
+	uint64_t every_us = fixed ? paced_us(KEEP_FIXED_US, KEEP_FIXED_PACE_US, routes->n)
+				  : paced_us(KEEP_PLAN_US, KEEP_PLAN_PACE_US, routes->n);
 
-	return next_turn_us(managed->kept_us, every, managed->index, routes->n);
+	return next_turn_us(managed->kept_us, every_us, managed->index, routes->n);
 }
 
 /* Whether the store is to be told now how the release stands. */

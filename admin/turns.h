@@ -8,6 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Every `wanted_us`; but all n together no more often than each `pace_us`. */
+static inline uint64_t paced_us(uint64_t wanted_us, uint64_t pace_us, size_t n)
+{
+	return wanted_us > n * pace_us ? wanted_us : n * pace_us;
+}
+
 /* When it is the turn of one of n next after `last_us`: by `every_us` later at the latest. */
 static inline uint64_t next_turn_us(uint64_t last_us, uint64_t every_us, size_t one, size_t n)
 {

@@ -68,7 +68,6 @@ void route_budgets_tick(
 {
 	double dt_s = now_us > budgets->last_us ? (double)(now_us - budgets->last_us) / 1e6 : 0;
 	struct series_decay decay = series_decay_of(dt_s);
-	uint64_t used = route_stats_classes(stats);
 
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		uint64_t n = 0, bad = 0;
@@ -76,8 +75,7 @@ void route_budgets_tick(
 		for (unsigned c = 0; c < PATH_CLASSES; c++) {
 			struct arm_totals totals;
 
-			if ((c != PATH_CLASS_OTHER && (used >> c & 1) == 0) ||
-			    !route_stats_totals(stats, c, arm, &totals))
+			if (!route_stats_totals(stats, c, arm, &totals))
 				continue;
 			budget_observe(&budgets->budgets[c][arm], &decay, totals.budget_n,
 			    totals.budget_bad);

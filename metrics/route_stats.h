@@ -133,9 +133,6 @@ void route_stats_settle_thresholds(
 bool route_stats_thresholds(
     const struct route_stats *stats, unsigned path_class, uint32_t us[LATENCY_THRESHOLDS]);
 
-/* A bit for each slot where something was recorded; PATH_CLASS_OTHER is not among them. */
-uint64_t route_stats_classes(const struct route_stats *stats);
-
 /* False where nothing was recorded there yet; totals are then all zeros. */
 bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,
     struct arm_totals *totals);

@@ -5,8 +5,14 @@
 static const struct cell *read_cell(
     const struct route_stats *stats, size_t worker, unsigned path_class, enum arm arm)
 {
-	return atomic_load_explicit(
-	    &stats->shards[worker].cells[path_class][arm], memory_order_acquire);
+	const struct shard *shard = &stats->shards[worker];
+
+	/* Most have none: that is known without a look at where it would be. */
+	if (path_class != PATH_CLASS_OTHER &&
+	    (atomic_load_explicit(&shard->classes, memory_order_acquire) >> path_class & 1) ==
+		0)
+		return NULL;
+	return atomic_load_explicit(&shard->cells[path_class][arm], memory_order_acquire);
 }
 
 /* The classes that `path_class` stands for: itself, or all. */
@@ -48,16 +54,6 @@ static void add_totals(struct arm_totals *totals, const struct cell *cell)
 		totals->budget_n += requests - gone - uncounted;
 	if (failed > uncounted_failed)
 		totals->budget_bad += failed - uncounted_failed;
-}
-
-uint64_t route_stats_classes(const struct route_stats *stats)
-{
-	uint64_t classes = 0;
-
-	for (size_t worker = 0; worker < stats->n_shards; worker++)
-		classes |=
-		    atomic_load_explicit(&stats->shards[worker].classes, memory_order_acquire);
-	return classes;
 }
 
 bool route_stats_totals(const struct route_stats *stats, unsigned path_class, enum arm arm,

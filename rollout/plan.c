@@ -158,7 +158,6 @@ static void fit_gate(struct plan *next)
 static void fit_ladder(struct plan *next, const struct release_clock *clock)
 {
 	uint32_t stage = plan_spec_stage_for(&next->spec, next->stage, next->weight_ppm);
-	uint64_t withdrawn = next->withdrawn;
 
 	if (stays(next, stage)) {
 		next->stage = stage;
@@ -167,7 +166,6 @@ static void fit_ladder(struct plan *next, const struct release_clock *clock)
 	} else if (next->weight_ppm == 0 && next->state == PLAN_FIXED) {
 		/* A canary without a user yet begins as any release does, but for its paths. */
 		plan_begin(next, clock);
-		next->withdrawn = withdrawn;
 	} else if (next->state != PLAN_FIXED &&
 		   next->spec.stages[stage].weight_ppm > next->weight_ppm) {
 		/* An edit raises nobody: a person lets it go on to the ladder's first stage. */

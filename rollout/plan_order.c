@@ -145,6 +145,7 @@ static enum plan_answer on_resume(
 		return PLAN_CHANGED;
 	case PLAN_ROLLED_BACK:
 		next->promoted = true;
+		next->withdrawn = 0;
 		plan_begin(next, &event->clock);
 		return PLAN_CHANGED;
 	case PLAN_ROLLING_BACK:

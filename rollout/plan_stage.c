@@ -127,7 +127,6 @@ void plan_advance(struct plan *next)
 
 void plan_begin(struct plan *next, const struct release_clock *clock)
 {
-	next->withdrawn = 0;
 	next->drain_ppm = 0;
 	next->under_way_us = 0;
 	if (!next->spec.staged) {
