@@ -14,7 +14,7 @@ SPLIT_WEIGHT = 0.10
 MIB, GIB = 1 << 20, 1 << 30
 GROWTH_WARM, GROWTH_WARM_QUICK = 100000, 2000  # requests: every user and route once
 GROWTH_WARM_ROUTE = 125  # of each route: of the 90% legacy's, enough to freeze thresholds
-GROWTH_PARTS = 3
+SHORT_PARTS = 3  # of a round
 GROWTH_REST_S = 75  # weir settles those after a minute
 
 
@@ -101,6 +101,16 @@ def bodies(run):
         run.rounds(fleet, measure)
 
 
+def there_and_back(run, proxies, loads):
+    """The cost of a request of each, round by round: short rounds, and more of them, so that
+    what is compared lies within a second or two, and a machine that slows down favours none."""
+    for turn in range(run.options.rounds * SHORT_PARTS):
+        order = range(len(proxies))[:: -1 if turn % 2 else 1]
+        took = {n: run.cost(proxies[n], "--connections", run.options.connections, *loads[n],
+                            part=SHORT_PARTS)["us"] for n in order}
+        yield turn, [took[n] for n in range(len(proxies))]
+
+
 def growth(run, key, names, variants, load):
     """The cost of each variant over that of the first, paired, for each proxy by itself;
     what is allocated when a route is first used is counted as memory, not as time."""
@@ -116,14 +126,8 @@ def growth(run, key, names, variants, load):
                 time.sleep(GROWTH_REST_S)
             for (label, setup), proxy in zip(variants, proxies):
                 run.note(f"{key}_{label}_mib", name, proxy.memory() / MIB)
-            # Short rounds, and more of them, there and back again: what is compared lies within
-            # a second or two, and a machine that slows down favours none.
-            for turn in range(run.options.rounds * GROWTH_PARTS):
-                order = range(len(variants))[:: -1 if turn % 2 else 1]
-                took = {n: run.cost(proxies[n], "--connections", run.options.connections,
-                                    *load(variants[n][1]), part=GROWTH_PARTS)["us"]
-                        for n in order}
-                costs = [took[n] for n in range(len(variants))]
+            loads = [load(setup) for _, setup in variants]
+            for turn, costs in there_and_back(run, proxies, loads):
                 for n, ((label, _), us) in enumerate(zip(variants, costs)):
                     run.note(f"{key}_{label}_us", name, us)
                     if n > 0:
@@ -244,10 +248,9 @@ def instructions(run):
 def uncounted_weir():
     """The same build, but that it neither counts nor judges."""
     folder = ROOT / "build/uncounted"
-    for words in (["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DWEIR_UNCOUNTED=ON",
-                   "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF"],
+    for words in (["cmake", "--preset", "release", "-B", folder, "-DWEIR_UNCOUNTED=ON"],
                   ["cmake", "--build", folder, "--target", "weir"]):
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=600)
+        subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=600)
     return str(folder / "weir")
 
 
@@ -257,12 +260,11 @@ def judging(run):
         return
     other = uncounted_weir()
     with run.workshop.fleet([], Setup()) as fleet:
-        with_it, without = fleet.start("weir"), fleet.start("weir", weir=other)
-        for turn in range(run.options.rounds):
-            us = [run.cost(proxy, "--connections", run.options.connections)["us"]
-                  for proxy in (with_it, without)]
-            run.note("judging", "weir", us[0] / us[1])
-            run.say(f"  round {turn + 1}: {us[0]:.2f} us, without judging {us[1]:.2f} us")
+        proxies = [fleet.start("weir"), fleet.start("weir", weir=other)]
+        for turn, costs in there_and_back(run, proxies, [[], []]):
+            run.note("judging", "weir", costs[0] / costs[1])
+            run.say(f"  round {turn + 1}: {costs[0]:.2f} us, "
+                    f"without judging {costs[1]:.2f} us")
 
 
 def split(run):

@@ -357,7 +357,7 @@ void relay_record(struct relay *relay)
 	bool urgent;
 
 	waiting_leave(relay);
-	if (!relay->has_arm || !WEIR_COUNTS)
+	if (!relay->has_arm)
 		return;
 	relay->has_arm = false;
 	live = relay->route->live;

@@ -172,7 +172,7 @@ static void choose_upstream(struct relay *relay, const struct message *request,
 	outcome->generation = relay->assignment.generation;
 	outcome->path_class = (uint8_t)path_class_lookup(
 	    route->path_rules, route->path_classes, path, &relay->unseen_class);
-	relay->has_arm = true;
+	relay->has_arm = WEIR_COUNTS;
 	outcome->counts = true;
 	if (route->arms[ARM_CANARY] != NULL) {
 		identify(relay, request, client_ip);
