@@ -272,7 +272,10 @@ static bool add_to_tables(struct store_db *db, int64_t version)
 	return true;
 }
 
-/* From that version on, 0 where there are none, to the present one: all or nothing. */
+/*
+ * From that version on, 0 where there are none, to the present one: all or nothing. Tables
+ * that are new wait for what goes into them first.
+ */
 static bool make_tables(struct store_db *db, int64_t version)
 {
 	char stamp[96];
@@ -283,7 +286,7 @@ static bool make_tables(struct store_db *db, int64_t version)
 		return false;
 	if ((version > 0 || execute(db, schema)) &&
 	    add_to_tables(db, version > 0 ? version : OLDEST_VERSION) && execute(db, stamp) &&
-	    store_db_commit(db))
+	    (version == 0 || store_db_commit(db)))
 		return true;
 	store_db_rollback(db);
 	return false;

@@ -27,7 +27,9 @@ enum store_fault {
 
 /*
  * Opens it, makes it (0600) where it is not there, and checks all of it that weir
- * starts from. *created: there was none. NULL: err and *fault say why.
+ * starts from. *created: there was none, and a durable transaction has begun, which is
+ * the caller's to commit: the tables are there with what it puts into them, or not at all,
+ * whenever weir is killed. NULL: err and *fault say why.
  */
 __attribute__((warn_unused_result)) struct store_db *store_db_open(
     const char *state_dir, bool *created, enum store_fault *fault, struct error *err);

@@ -149,7 +149,8 @@ static bool note_loss(struct store_writer *writer, struct store_found *found)
 
 static bool find_past(struct store_writer *writer, struct store_found *found)
 {
-	if (!store_db_begin(writer->db, true) || !find_head(writer, found))
+	/* One that was created has begun already: it is made with what is found, or not. */
+	if ((!found->created && !store_db_begin(writer->db, true)) || !find_head(writer, found))
 		return false;
 	look_for_traces(writer, found);
 	return note_loss(writer, found) && store_db_commit(writer->db);

@@ -138,10 +138,30 @@ static void no_latch_that_was_acknowledged_is_lost_to_a_kill(void **state)
 	}
 }
 
+/* As a start that is killed before it has stored what it found out. */
+static void a_database_is_made_with_the_first_that_goes_into_it(void **state)
+{
+	const struct place *place = *state;
+	enum store_fault fault;
+	struct error err;
+	struct store_db *db;
+	bool created;
+
+	store_close(place_open(place));
+	unlink(place_file(place, store_db_name));
+	for (int i = 0; i < 2; i++) {
+		db = store_db_open(place->state_dir, &created, &fault, &err);
+		assert_non_null(db);
+		assert_true(created);
+		store_db_close(db);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(a_database_is_made_with_the_first_that_goes_into_it),
 		TEST(no_latch_that_was_acknowledged_is_lost_to_a_kill),
 	};
 
