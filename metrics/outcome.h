@@ -28,7 +28,7 @@ struct outcome {
 	uint8_t path_class; /* slot in the route's table, PATH_CLASS_OTHER at most */
 	uint16_t status;    /* as the arm sent it; 0 where no head came */
 	enum failure_kind failure;
-	bool client_gone; /* the client went away first: never a failure, nor a success */
+	bool client_gone; /* the client went away first, or stalled: never a failure, nor a success */
 	bool counts; /* in budgets and as evidence; false for forced and synthetic requests */
 	bool randomised; /* the bucket alone chose the arm: only then is it evidence */
 	bool synthetic;  /* a tester's, by a signed token: a drill may fail it; counted apart */

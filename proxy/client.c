@@ -13,6 +13,9 @@ enum {
 	/* How long an idle client's next request is waited for when weir ends. */
 	LAST_REQUEST_MS = 500,
 	READ_MORE_BYTES = 8192,
+	/* An answer that leaves at once (RFC 6928): nothing is left that a reset could destroy.
+	 */
+	ONE_FLIGHT_BYTES = 14600,
 };
 
 const char *close_reason_name(enum close_reason reason)
@@ -102,10 +105,12 @@ bool client_must_close(const struct client *client)
 	       (conf->max_requests > 0 && client->n_requests >= conf->max_requests);
 }
 
-static void linger(struct client *client)
+static void linger(struct client *client, enum close_reason reason)
 {
 	set_state(client, CLIENT_LINGER);
+	client->reason = reason;
 	client->n_lingered = 0;
+	client->unsent = UINT32_MAX;
 	transport_shutdown_write(&client->transport);
 	if (!transport_watch(&client->transport, EV_READ)) {
 		client_close(client, CLOSE_NO_MEMORY);
@@ -130,15 +135,16 @@ static void idle(struct client *client)
 	    &worker->client_deadlines, &client->deadline, worker_now_ms(worker) + patience_ms);
 }
 
-void client_exchange_done(struct client *client, bool persists, bool all_read)
+void client_exchange_done(
+    struct client *client, bool persists, bool all_read, uint64_t answered)
 {
 	/* Also where none but its next request will be served: that answer will say so. */
 	if (persists && !client->eof) {
 		idle(client);
-	} else if (all_read || client->eof) {
+	} else if (client->eof || (all_read && answered <= ONE_FLIGHT_BYTES)) {
 		client_close(client, CLOSE_DONE);
 	} else {
-		linger(client);
+		linger(client, all_read ? CLOSE_DONE : CLOSE_REFUSED);
 	}
 }
 
@@ -159,13 +165,27 @@ static bool has_begun_no_request(const struct relay *relay)
 	return read.len == 0;
 }
 
+/* It may be slow, as long as it takes something. */
+static void linger_on(struct client *client)
+{
+	uint32_t before = client->unsent;
+
+	client->unsent = transport_unsent(&client->transport);
+	if (client->unsent == 0 || client->unsent >= before) {
+		client_close(client, client->reason);
+		return;
+	}
+	deadline_set(&client->worker->client_deadlines, &client->deadline,
+	    worker_now_ms(client->worker) + LINGER_MS);
+}
+
 void client_expired(struct client *client)
 {
 	struct relay *relay = client->relay;
 
 	switch (client->state) {
 	case CLIENT_IDLE: client_close(client, CLOSE_IDLE); return;
-	case CLIENT_LINGER: client_close(client, CLOSE_REFUSED); return;
+	case CLIENT_LINGER: linger_on(client); return;
 	case CLIENT_EXCHANGE: break;
 	}
 	/* Who does not take an answer would not take this one either. */
@@ -194,7 +214,7 @@ static void on_linger_readable(struct client *client)
 		break;
 	default: break;
 	}
-	client_close(client, CLOSE_REFUSED);
+	client_close(client, client->reason);
 }
 
 static void on_eof(struct client *client)

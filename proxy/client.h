@@ -7,7 +7,8 @@
  *       └───────────┴──────────────────►
  *
  * LINGER: the answer is sent and our side closed; what the client still sends is
- * read and dropped for a moment, lest a reset destroy the answer (RFC 9112 9.6).
+ * read and dropped, lest a reset destroy the answer (RFC 9112 9.6): for a moment, and
+ * for as long as the client takes what of the answer is still with our kernel.
  *
  * Thread     one worker's. Ownership: the worker's list; freed by client_close().
  */
@@ -47,8 +48,10 @@ struct client {
 	struct relay *relay; /* in EXCHANGE */
 	struct client *newer, *older;
 	enum client_state state;
-	bool eof;            /* it will send no more */
-	uint16_t n_lingered; /* reads in LINGER */
+	bool eof;                 /* it will send no more */
+	uint16_t n_lingered;      /* reads in LINGER */
+	enum close_reason reason; /* in LINGER */
+	uint32_t unsent; /* in LINGER: bytes that the client's kernel has not acknowledged */
 	uint32_t n_requests;
 	bool trusted; /* its X-Forwarded-* are believed */
 	uint8_t host_len;
@@ -65,8 +68,10 @@ void client_reset(struct client *client, enum close_reason reason);
 /*
  * The relay has finished and is gone: keep the connection, linger, or close. persists:
  * the client was not told otherwise, and may be sending its next request already.
+ * answered: the bytes of the answer.
  */
-void client_exchange_done(struct client *client, bool persists, bool all_read);
+void client_exchange_done(
+    struct client *client, bool persists, bool all_read, uint64_t answered);
 
 /* weir ends: a request that an idle client has sent, or is sending, is its last. */
 void client_serve_last(struct client *client);

@@ -186,21 +186,34 @@ static enum exchange_step lost_before_answer(
 	    "the upstream server closed the connection before it answered");
 }
 
-enum exchange_step exchange_server_lost(
-    struct exchange *ex, enum server_loss loss, const struct loss_facts *facts)
+static enum exchange_step lost_in_answer(struct exchange *ex, enum server_loss loss)
 {
-	switch (ex->response) {
-	case RESPONSE_WAITING: return lost_before_answer(ex, loss, facts);
-	case RESPONSE_BODY: break;
-	case RESPONSE_DONE:
-	case RESPONSE_BROKEN: return STEP_FINISH;
-	}
 	ex->outcome.failure = loss == LOSS_TIMEOUT     ? FAILURE_TIMEOUT
 			      : loss == LOSS_MALFORMED ? FAILURE_MALFORMED
 						       : FAILURE_TRUNCATED;
 	ex->client_persists = false;
 	set_response(ex, RESPONSE_BROKEN);
 	return STEP_ABORT;
+}
+
+enum exchange_step exchange_server_lost(
+    struct exchange *ex, enum server_loss loss, const struct loss_facts *facts)
+{
+	enum failure_kind before =
+	    ex->outcome.failure; /* the answer's status, where one has come */
+	enum exchange_step step = STEP_FINISH;
+
+	switch (ex->response) {
+	case RESPONSE_WAITING: step = lost_before_answer(ex, loss, facts); break;
+	case RESPONSE_BODY: step = lost_in_answer(ex, loss); break;
+	case RESPONSE_DONE:
+	case RESPONSE_BROKEN: return STEP_FINISH;
+	}
+	if (step != STEP_RETRY && loss == LOSS_CLOSED && facts->client_stalled) {
+		ex->outcome.failure = before;
+		ex->client_gone = before == FAILURE_NONE;
+	}
+	return step;
 }
 
 void exchange_client_lost(struct exchange *ex)

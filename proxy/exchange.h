@@ -60,6 +60,7 @@ struct loss_facts {
 	bool delivered;      /* a byte of the request may have reached the server */
 	bool replayable;     /* all that was sent is still there */
 	bool others;         /* the upstream has other servers */
+	bool client_stalled; /* the client has kept the server waiting for long */
 	uint64_t waited_us;  /* with LOSS_CONNECT_TIMEOUT */
 };
 
@@ -129,7 +130,11 @@ bool exchange_awaits_continue(const struct exchange *ex);
 /* weir answers itself; the client's connection persists only if it can. */
 void exchange_answer_locally(struct exchange *ex, uint16_t status);
 
-/* The server failed: what now? Keeps the failure for the outcome unless it is a retry. */
+/*
+ * The server failed: what now? Keeps the failure for the outcome unless it is a retry. A
+ * server that closes on a client which stalls has not failed: it is as if the client had
+ * gone, for any client could bring a failure about so.
+ */
 enum exchange_step exchange_server_lost(
     struct exchange *ex, enum server_loss loss, const struct loss_facts *facts);
 

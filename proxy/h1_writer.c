@@ -169,7 +169,8 @@ static char *put_framing(
 	switch (context->framing) {
 	case FRAMING_NONE:
 		/* What a GET would have had (RFC 9110 8.6); never with 204 or 1xx. */
-		if (response->has_content_length && response->status != 204)
+		if (response->has_content_length && response->status != 204 &&
+		    response->status >= 200)
 			at = put_length(at, response->content_length);
 		break;
 	case FRAMING_LENGTH: at = put_length(at, response->content_length); break;

@@ -239,14 +239,20 @@ static bool is_other_http(struct slice protocol)
 	return false;
 }
 
+/* Some say so where there is none: Content-Length: 0. */
+static bool has_body(const struct message *request)
+{
+	return request->body == BODY_STREAM ||
+	       (request->body == BODY_LENGTH && request->content_length > 0);
+}
+
 struct slice headers_upgrade(
     const struct message *request, const struct connection_options *options)
 {
 	const struct field *upgrade = message_find(request, FIELD_UPGRADE);
 	struct slice rest, protocol;
 
-	if (!options->upgrade || upgrade == NULL || request->minor == 0 ||
-	    request->body != BODY_NONE)
+	if (!options->upgrade || upgrade == NULL || request->minor == 0 || has_body(request))
 		return (struct slice) { 0 };
 	rest = upgrade->value;
 	while (slice_next_element(&rest, &protocol)) {

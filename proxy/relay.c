@@ -433,6 +433,7 @@ static enum settled settle(struct relay *relay)
 	struct exchange *ex = &relay->exchange;
 	struct client *client = relay->client;
 	bool persists, all_read;
+	uint64_t answered;
 
 	if (client->eof && ex->request != REQUEST_DONE)
 		relay_client_lost(relay, CLOSE_BY_CLIENT);
@@ -457,6 +458,7 @@ static enum settled settle(struct relay *relay)
 		return SETTLED_WAITS;
 	persists = ex->client_persists;
 	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
+	answered = relay->client_taken;
 	finish(relay);
 	if (persists && !all_read) {
 		empty(relay);
@@ -465,7 +467,7 @@ static enum settled settle(struct relay *relay)
 	}
 	client->relay = NULL;
 	give_back(relay);
-	client_exchange_done(client, persists, all_read);
+	client_exchange_done(client, persists, all_read, answered);
 	return SETTLED_GONE;
 }
 

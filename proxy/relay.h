@@ -34,6 +34,7 @@ enum {
 /* What a side is waited for: its time begins anew when either changes. */
 struct relay_wait {
 	uint32_t patience_ms; /* 0: none */
+	uint32_t longest_ms;  /* that a progress took, of those that are past */
 	uint64_t progress;
 	uint64_t due_ms;
 };
@@ -176,6 +177,9 @@ static inline bool relay_client_lags(const struct relay *relay)
 
 /* For how long each side is waited for now. */
 void relay_set_deadlines(struct relay *relay);
+
+/* Whether the client has kept the server waiting for a second or more. */
+bool relay_client_stalls(const struct relay *relay);
 
 /* Of one route among thousands they are cold: when the request goes, and as the response comes.
  */

@@ -1,5 +1,10 @@
 #include "proxy/relay.h"
 
+enum {
+	/* A server's own patience with a client is hardly less, a pause of the network's is. */
+	STALL_MS = 1000,
+};
+
 /* For how long a side is waited for, and how far it has come. 0 ms: it is not. */
 struct patience {
 	uint32_t ms;
@@ -62,12 +67,35 @@ static struct patience server_takes(const struct relay *relay)
 		relay->server->written };
 }
 
+/* Up to now: the longest that it has been waited for. */
+static uint32_t longest_ms(const struct relay_wait *wait, uint64_t now_ms)
+{
+	uint64_t began_ms = wait->due_ms - wait->patience_ms;
+
+	if (wait->patience_ms == 0 || now_ms < began_ms + wait->longest_ms)
+		return wait->longest_ms;
+	return (uint32_t)(now_ms - began_ms);
+}
+
+bool relay_client_stalls(const struct relay *relay)
+{
+	const struct relay_waits *waits = &relay->client_waits;
+	uint64_t now_ms = worker_now_ms(relay->worker);
+
+	if (relay->exchange.request != REQUEST_DONE &&
+	    longest_ms(&waits->sends, now_ms) >= STALL_MS)
+		return true;
+	return relay->exchange.response == RESPONSE_BODY &&
+	       longest_ms(&waits->takes, now_ms) >= STALL_MS;
+}
+
 /* When it is over: from the last progress on, so that other events do not put it off. */
 static uint64_t due_ms(struct relay_wait *wait, uint64_t now_ms, struct patience patience)
 {
 	if (patience.ms != wait->patience_ms || patience.progress != wait->progress)
 		*wait = (struct relay_wait) {
 			.patience_ms = patience.ms,
+			.longest_ms = longest_ms(wait, now_ms),
 			.progress = patience.progress,
 			.due_ms = now_ms + patience.ms,
 		};

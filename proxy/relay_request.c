@@ -301,7 +301,8 @@ static void forward(struct relay *relay, struct message *request, struct slice p
 		exchange_client_lost(&relay->exchange);
 		refuse(relay, fault.status, fault.reason);
 	} else if (!write_head(relay, request, options)) {
-		relay_client_lost(relay, CLOSE_NO_MEMORY);
+		exchange_client_lost(&relay->exchange);
+		refuse(relay, 431, "the head is too large as the route rewrites it");
 	} else {
 		relay_connect(relay, false);
 		relay->cell = route_stats_cell(relay->route->stats, relay->worker->index,

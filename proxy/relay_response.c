@@ -14,6 +14,22 @@ static bool refuse(struct relay *relay)
 	return false;
 }
 
+/*
+ * By the route's rules. What they make of what the client sent may be too large: that is
+ * not the arm's failure.
+ */
+static bool rewrite(struct relay *relay, struct message *response)
+{
+	struct h1_fault fault;
+
+	if (!relay->route->rewrites_response ||
+	    rewrite_response(&relay->rewrite, response, &relay->arena, &fault))
+		return true;
+	exchange_client_lost(&relay->exchange);
+	relay_answer(relay, fault.status, fault.reason);
+	return false;
+}
+
 /* Passed on, and then the next head is awaited (RFC 9110 15.2). */
 static bool on_interim(struct relay *relay, struct message *interim)
 {
@@ -25,6 +41,8 @@ static bool on_interim(struct relay *relay, struct message *interim)
 		return refuse(relay);
 	exchange_interim(&relay->exchange);
 	if (exchange_passes_interim(&relay->exchange, interim->status)) {
+		if (!rewrite(relay, interim))
+			return false;
 		if (!h1_write_interim(&q->held, interim)) {
 			relay_client_lost(relay, CLOSE_NO_MEMORY);
 			return false;
@@ -70,15 +88,14 @@ static bool on_head(struct relay *relay, struct message *response)
 		return refuse(relay);
 	if (response->status < 200)
 		return on_interim(relay, response);
+	if (!rewrite(relay, response))
+		return false;
 	if (client_must_close(relay->client))
 		ex->client_persists = false;
 	exchange_response_head(ex, response, &options, failures_of(relay->route, response));
 	fetch_histograms(relay);
 	if (ex->framing != FRAMING_CHUNKED)
 		headers_drop(response, FIELD_BIT(FIELD_TRAILER));
-	if (relay->route->rewrites_response &&
-	    !rewrite_response(&relay->rewrite, response, &relay->arena, &fault))
-		return refuse(relay);
 	context = (struct response_context) {
 		.framing = ex->framing,
 		.close = !ex->client_persists,
@@ -238,6 +255,7 @@ void relay_server_lost(struct relay *relay, enum server_loss loss)
 		.delivered = server != NULL && server_conn_delivered(server),
 		.replayable = !sent || q->replayable,
 		.others = relay->upstream->n_servers > 1,
+		.client_stalled = relay_client_stalls(relay),
 		.waited_us = (uint64_t)relay->upstream->conf->connect_timeout_ms * 1000,
 	};
 

@@ -1,9 +1,11 @@
 #include "proxy/transport.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,6 +126,15 @@ int transport_error(struct transport *transport)
 	if (getsockopt(transport_fd(transport), SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return errno;
 	return error;
+}
+
+uint32_t transport_unsent(struct transport *transport)
+{
+	int unsent = 0;
+
+	if (ioctl(transport_fd(transport), SIOCOUTQ, &unsent) < 0 || unsent < 0)
+		return 0;
+	return (uint32_t)unsent;
 }
 
 uint64_t transport_bytes_acked(struct transport *transport)

@@ -58,6 +58,9 @@ int transport_fd(const struct transport *transport);
 /* 0, or the errno with which the connection, or a connect() under way, has failed. */
 int transport_error(struct transport *transport);
 
+/* How many bytes written are still in our kernel, for the peer to acknowledge. */
+uint32_t transport_unsent(struct transport *transport);
+
 /* How many bytes the peer's kernel has acknowledged, the handshake's included. */
 uint64_t transport_bytes_acked(struct transport *transport);
 

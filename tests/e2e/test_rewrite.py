@@ -13,9 +13,9 @@ from support.wire import chunked
 def through(upstream, weir):
     """through(route keys) -> a weir whose .legacy is its upstream."""
 
-    def one(route, rest="", **options):
+    def one(route, rest="", listen=None, **options):
         legacy = upstream("legacy")
-        running = weir(settings(legacy, route=route, rest=rest), **options)
+        running = weir(settings(legacy, route=route, rest=rest, listen=listen), **options)
         running.legacy = legacy
         return running
 
@@ -374,3 +374,24 @@ class TestAnAnswerOfTheRoutesOwn:
                                           ({"respond": "204"}, "No Content"), ({"respond": "403 no"}, "Forbidden")])
 def test_the_status_line_of_an_own_answer_has_its_words(weir, keys, phrase):
     assert get(answering(weir, keys)).reason == phrase
+
+
+def test_response_rules_hold_for_interim_responses(through):
+    running = through({"response_header_remove": "X-Secret", "response_header_set": "X-Set: new"})
+    hints = b"HTTP/1.1 103 Early Hints\r\nX-Secret: s\r\nX-Set: old\r\nLink: </a>\r\n\r\n"
+    running.legacy.on("/", Reply(interim=(hints,), body=b"x"))
+    (seen,) = get(running).interim
+    assert not seen.fields.all("X-Secret")
+    assert seen.fields.all("X-Set") == ["new"]
+    assert seen.fields.all("Link") == ["</a>"]
+
+
+@pytest.mark.parametrize("kind, status", [("request", 431), ("response", 502)])
+def test_a_head_that_the_rules_make_too_large_is_answered_and_no_failure_of_the_arm(through, kind, status):
+    rules = [f"X-Path-{n}: <${{path}}>" for n in range(2)]
+    running = through({f"{kind}_header_set": rules}, listen={"max_head": "128k", "max_uri": "120k"})
+    answer = get(running, "/" + "a" * 90000)
+    assert answer.status == status
+    arm = running.counted(1)["arms"]["legacy"]
+    assert not any(arm["failures_by_kind"].values())
+    assert get(running).status == 200

@@ -332,6 +332,40 @@ static void a_client_that_leaves_hides_no_failure(void **state)
 	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_TIMEOUT);
 }
 
+/* Who keeps a server waiting until it closes could have any canary rolled back. */
+static void a_server_that_closes_on_a_stalled_client_has_not_failed(void **state)
+{
+	struct loss_facts facts = { .delivered = true, .client_stalled = true };
+
+	begin_request();
+	assert_int_equal(exchange_server_lost(&ex, LOSS_CLOSED, &facts), STEP_ANSWER);
+	assert_int_equal(ex.answer_status, 502);
+	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_NONE);
+	assert_true(exchange_outcome(&ex, 1)->client_gone);
+	begin(state);
+	whole_request();
+	begin_response();
+	assert_int_equal(exchange_server_lost(&ex, LOSS_CLOSED, &facts), STEP_ABORT);
+	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_NONE);
+	assert_true(exchange_outcome(&ex, 1)->client_gone);
+}
+
+static void a_stalled_client_hides_no_failure_of_another_kind(void **state)
+{
+	struct loss_facts facts = { .delivered = true, .client_stalled = true };
+
+	begin_request();
+	exchange_server_lost(&ex, LOSS_MALFORMED, &facts);
+	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_MALFORMED);
+	begin(state);
+	whole_request();
+	response.status = 500;
+	begin_response();
+	exchange_server_lost(&ex, LOSS_CLOSED, &facts);
+	assert_int_equal(exchange_outcome(&ex, 1)->failure, FAILURE_STATUS);
+	assert_false(exchange_outcome(&ex, 1)->client_gone);
+}
+
 /* The server is not asked about what a client that left would have got. */
 static void a_loss_behind_a_client_that_left_is_no_failure(void **state)
 {
@@ -364,6 +398,8 @@ int main(void)
 		SENTENCE(a_client_that_leaves_is_no_failure_of_the_arm),
 		SENTENCE(a_client_that_leaves_with_its_answer_was_served),
 		SENTENCE(a_client_that_leaves_hides_no_failure),
+		SENTENCE(a_server_that_closes_on_a_stalled_client_has_not_failed),
+		SENTENCE(a_stalled_client_hides_no_failure_of_another_kind),
 		SENTENCE(a_loss_behind_a_client_that_left_is_no_failure),
 	};
 

@@ -337,6 +337,7 @@ static void a_response_is_framed_as_decided(void **state)
 		{ "304 Not Modified\r\n", FRAMING_NONE, NULL },
 		{ "204 No Content\r\nContent-Length: 0\r\n", FRAMING_NONE, NULL },
 		{ "204 No Content\r\n", FRAMING_NONE, NULL },
+		{ "101 Switching Protocols\r\nContent-Length: 5\r\n", FRAMING_NONE, NULL },
 	};
 
 	(void)state;

@@ -343,8 +343,12 @@ static void an_upgrade_needs_its_option_http_1_1_and_no_body(void **state)
 	add("Connection", "upgrade");
 	add("Upgrade", "websocket");
 	message.body = BODY_LENGTH;
+	message.content_length = 1;
 	strip();
 	assert_int_equal(headers_upgrade(&message, &options).len, 0);
+	/* Content-Length: 0 says that there is none. */
+	message.content_length = 0;
+	assert_int_equal(headers_upgrade(&message, &options).len, 9);
 }
 
 /* RFC 9110 7.6.2 */
