@@ -86,6 +86,11 @@ enum underscore_fields {
 	UNDERSCORES_ALLOW,
 };
 
+enum {
+	BUFFERED_MAX_BYTES = 65536, /* what a worker reads at once */
+	PIPED_MAX_BYTES = 1048576,
+};
+
 struct listen_conf {
 	char *name;
 	struct conf_place place;
@@ -98,8 +103,10 @@ struct listen_conf {
 	uint32_t max_head_bytes;
 	uint32_t max_fields;
 	uint32_t max_uri_bytes;
-	uint32_t max_requests;    /* per connection; 0: unlimited */
-	uint32_t max_connections; /* per worker; 0: unlimited */
+	uint32_t max_buffered_bytes; /* of an exchange's body, each way, in memory */
+	uint32_t max_piped_bytes;    /* likewise of a response, in a pipe; 0: never */
+	uint32_t max_requests;       /* per connection; 0: unlimited */
+	uint32_t max_connections;    /* per worker; 0: unlimited */
 	uint32_t backlog;
 	struct network_set trusted_networks; /* peers whose forwarding fields are believed */
 	enum untrusted_forwarded untrusted_forwarded;

@@ -259,7 +259,7 @@ static void on_readable(struct client *client)
 	struct worker *worker = client->worker;
 	struct relay *relay = client->relay;
 	char *at = worker->scratch;
-	size_t size = sizeof(worker->scratch);
+	size_t size = client->acceptor->conf.max_buffered_bytes;
 	size_t n;
 
 	if (relay != NULL && buffer_len(&relay->from_client) > 0) {

@@ -9,6 +9,7 @@
 #ifndef PROXY_PIPE_H
 #define PROXY_PIPE_H
 
+#include "conf/config.h"
 #include "proxy/transport.h"
 
 struct pipe {
@@ -28,7 +29,7 @@ struct pipes {
 enum {
 	/* Below this a body is not worth the calls. */
 	PIPE_WORTH_BYTES = 131072,
-	PIPE_SIZE_BYTES = 1048576, /* asked for; the system may give less */
+	PIPE_SIZE_BYTES = PIPED_MAX_BYTES, /* asked for; the system may give less */
 	PIPES_SPARE_MAX = 32,
 };
 

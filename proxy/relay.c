@@ -193,7 +193,7 @@ bool relay_reads_client(const struct relay *relay)
 		return false;
 	/* What follows a whole request is the next one's, and waits its turn. */
 	if (relay->exchange.request == REQUEST_DONE && !relay->tunnel)
-		return buffer_len(&relay->from_client) < WORKER_READ_BYTES;
+		return buffer_len(&relay->from_client) < relay_max_buffered(relay);
 	return relay->to_server.pending == 0 && !relay->server_deaf;
 }
 
@@ -247,6 +247,7 @@ bool relay_can_splice(const struct relay *relay)
 {
 	return !relay->tunnel && relay->exchange.framing == FRAMING_LENGTH &&
 	       relay->exchange.response == RESPONSE_BODY &&
+	       relay->client->acceptor->conf.max_piped_bytes > 0 &&
 	       h1_parser_body_left(&relay->response_parser) >= PIPE_WORTH_BYTES &&
 	       buffer_len(&relay->from_server) == 0;
 }
@@ -254,7 +255,8 @@ bool relay_can_splice(const struct relay *relay)
 enum io_result relay_splice(struct relay *relay, struct pipe *pipe)
 {
 	uint64_t left = h1_parser_body_left(&relay->response_parser);
-	size_t most = left < PIPE_SIZE_BYTES ? (size_t)left : PIPE_SIZE_BYTES;
+	size_t room = relay->client->acceptor->conf.max_piped_bytes;
+	size_t most = left < room ? (size_t)left : room;
 	enum io_result result;
 
 	assert(relay->pipe == NULL);

@@ -150,6 +150,12 @@ void relay_run(struct relay *relay);
 bool relay_can_splice(const struct relay *relay);
 enum io_result relay_splice(struct relay *relay, struct pipe *pipe);
 
+/* For a read from either side: max_buffered of the listener that the client came by. */
+static inline size_t relay_max_buffered(const struct relay *relay)
+{
+	return relay->client->acceptor->conf.max_buffered_bytes;
+}
+
 /* Whether to read from that side now. */
 bool relay_reads_client(const struct relay *relay);
 bool relay_reads_server(const struct relay *relay);

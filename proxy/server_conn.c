@@ -69,7 +69,7 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 
 	if (buffer_len(buffer) == 0) {
 		*at = relay->worker->scratch + WORKER_HEAD_ROOM;
-		*size = WORKER_READ_BYTES;
+		*size = relay_max_buffered(relay);
 		return true;
 	}
 	if (!buffer_reserve(buffer, AT_ONCE))

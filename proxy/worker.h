@@ -12,6 +12,7 @@
 
 #include "base/message.h"
 #include "base/slab.h"
+#include "conf/config.h"
 #include "proxy/deadline.h"
 #include "proxy/descriptors.h"
 #include "proxy/pipe.h"
@@ -20,9 +21,9 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-/* The most that one read takes; what one exchange buffers each way. */
+/* The most that one read takes, whatever max_buffered says. */
 enum {
-	WORKER_READ_BYTES = 65536,
+	WORKER_READ_BYTES = BUFFERED_MAX_BYTES,
 	WORKER_HEAD_ROOM = 1024, /* for what weir adds to a head that was read behind it */
 };
 

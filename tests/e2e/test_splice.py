@@ -1,6 +1,10 @@
 """Large bodies of known length go from socket to socket: whole, in step with what
 follows, and broken where the server breaks them."""
+import fcntl
+import hashlib
 import os
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,46 @@ def pipes(weir):
         except FileNotFoundError:
             pass  # closed meanwhile
     return len({end for end in ends if end.startswith("pipe:") and ends.count(end) > 1})
+
+
+def piped(weir):
+    """The bytes that wait in each of them."""
+    waiting = {}
+    for fd in Path(f"/proc/{weir.pid}/fd").iterdir():
+        try:
+            if os.readlink(fd).startswith("pipe:"):
+                with open(fd, "rb", opener=lambda path, _: os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as end:
+                    count = fcntl.ioctl(end, termios.FIONREAD, b"1234")
+                waiting[os.readlink(fd)] = int.from_bytes(count, sys.byteorder)
+        except OSError:
+            pass  # closed meanwhile
+    return list(waiting.values())
+
+
+@pytest.mark.parametrize("most, listen", [(1 << 20, {}), (200 << 10, {"max_piped": "200k"}), (0, {"max_piped": 0})])
+def test_so_much_and_no_more_waits_in_a_pipe(upstream, weir, most, listen):
+    legacy = upstream("legacy")
+    body = noise(24 << 20)
+    legacy.on("/big", lambda _: Reply(body=body))
+    running = weir(settings(legacy, listen=listen), workers=1)
+    with Client(running.port, receive_buffer=8192) as slow, Client(running.port) as other:
+        slow.send(Client.format(target="/big"))
+        wait_for("the answer waits", lambda: most == 0 or max(piped(running), default=0) > 0)
+        assert other.request(target="/next").status == 200
+        assert max(piped(running), default=0) <= most
+        assert slow.read().content.sha256 == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("size", [1, 5000, 70000, 1 << 20])
+def test_small_buffers_change_nothing_but_the_pieces(upstream, weir, size):
+    legacy = upstream("legacy")
+    body = noise(size)
+    legacy.on("/both", Reply(body=body))
+    running = weir(settings(legacy, listen={"max_buffered": "4k", "max_piped": 0}), workers=1)
+    with Client(running.port) as client:
+        for _ in range(2):
+            assert client.request("PUT", "/both", body=body).body == body
+    assert [r.body for r in legacy.requests] == [body] * 2
 
 
 @pytest.mark.parametrize("size", [WORTH - 1, WORTH, WORTH + 1, 2 * WORTH - 1, 2 * WORTH, (1 << 20) - 1, 1 << 20,

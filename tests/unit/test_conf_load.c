@@ -89,6 +89,8 @@ static void a_listener_and_an_upstream_have_the_fields_defaults(void **state)
 	assert_int_equal(listen->max_head_bytes, 32768);
 	assert_int_equal(listen->max_fields, 100);
 	assert_int_equal(listen->max_uri_bytes, 8192);
+	assert_int_equal(listen->max_buffered_bytes, 65536);
+	assert_int_equal(listen->max_piped_bytes, 1048576);
 	assert_int_equal(listen->max_requests, 0);
 	assert_int_equal(listen->max_connections, 0);
 	assert_int_equal(listen->backlog, 1024);
