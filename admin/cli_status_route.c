@@ -188,8 +188,14 @@ static void print_latency(const json_t *route, FILE *out)
 		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s %s",
 		    i > 0 ? ", " : "", names[i], text);
 	}
-	snprintf(line + len, sizeof(line) - len, "; the canary is slow at %.3g times these",
+	len += (size_t)snprintf(line + len, sizeof(line) - len,
+	    "; the canary is slow at %.3g times these",
 	    json_number_value(json_object_get(latency, "handicap")));
+	if (json_number_value(json_object_get(latency, "slack_ms")) > 0) {
+		cli_member_number(latency, "slack_ms", cli_format_ms, text);
+		snprintf(line + len, sizeof(line) - len,
+		    ", or %s above them, whichever is more", text);
+	}
 	print_line("slow from", line, out);
 	if (!json_is_object(slow))
 		return;

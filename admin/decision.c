@@ -35,9 +35,9 @@ static void set_thresholds(struct route_stats *stats, const struct release_step 
 	uint32_t generation = step->exposure.generation;
 
 	if (step->thresholds == THRESHOLDS_FREEZE)
-		route_stats_freeze_thresholds(stats, generation, step->handicap);
+		route_stats_freeze_thresholds(stats, generation, &step->handicap);
 	else if (step->thresholds == THRESHOLDS_SETTLE)
-		route_stats_settle_thresholds(stats, generation, step->handicap);
+		route_stats_settle_thresholds(stats, generation, &step->handicap);
 }
 
 /* What the data plane is to know. */

@@ -121,6 +121,7 @@ static json_t *waiting_json(const struct release_outlook *outlook)
 static json_t *latency_json(const struct managed_route *managed)
 {
 	const struct verdict *verdict = &managed->release.verdict;
+	bool is_known = verdict->handicap.factor > 0;
 	uint32_t us[LATENCY_THRESHOLDS];
 	json_t *thresholds;
 
@@ -130,8 +131,10 @@ static json_t *latency_json(const struct managed_route *managed)
 	for (enum latency_threshold i = 0; i < LATENCY_THRESHOLDS; i++)
 		json_object_set_new(
 		    thresholds, latency_threshold_name(i), json_number(us[i] / 1000.0));
-	return json_pack("{s:o, s:o, s:o}", "thresholds_ms", thresholds, "handicap",
-	    verdict->handicap > 0 ? json_number(verdict->handicap) : json_null(), "slow_share",
+	return json_pack("{s:o, s:o, s:o, s:o}", "thresholds_ms", thresholds, "handicap",
+	    is_known ? json_number(verdict->handicap.factor) : json_null(), "slack_ms",
+	    is_known ? json_number(verdict->handicap.slack_us / 1e3) : json_null(),
+	    "slow_share",
 	    verdict->latency_budget > 0
 		? json_pack("{s:o, s:o, s:o}", "budget", json_number(verdict->latency_budget),
 		      "legacy", json_number(verdict->slow_share[ARM_LEGACY]), "canary",

@@ -107,10 +107,10 @@ static void obey(struct route *route, const struct release_step *step)
 	uint32_t generation = release_generation(&route->release);
 
 	if (step->thresholds == THRESHOLDS_FREEZE &&
-	    !route_stats_freeze_thresholds(route->stats, generation, step->handicap))
+	    !route_stats_freeze_thresholds(route->stats, generation, &step->handicap))
 		fprintf(stderr, "no thresholds\n");
 	if (step->thresholds == THRESHOLDS_SETTLE)
-		route_stats_settle_thresholds(route->stats, generation, step->handicap);
+		route_stats_settle_thresholds(route->stats, generation, &step->handicap);
 	if (step->new_epoch)
 		route_stats_begin_epoch(route->stats);
 }

@@ -272,6 +272,7 @@ struct rollout_conf {
 	double alpha;           /* bound on the chance that a healthy canary is rolled back */
 	uint32_t hold_back_ppm; /* legacy keeps this share until the last stage */
 	uint32_t latency_tolerance_ppm; /* how much slower than legacy a canary may be */
+	uint32_t latency_slack_us;      /* or so much, where that is more */
 	enum rollback_users on_rollback;
 	uint32_t drain_for_ms; /* with ROLLBACK_DRAIN */
 	enum rollback_scope rollback_scope;

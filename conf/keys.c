@@ -15,6 +15,7 @@ enum {
 	MAX_HEAD = 128 * 1024,
 };
 #define THIRTY_DAYS_MS 2592000000U
+#define SLACK_MAX_US   60000000U /* no comparison of latencies, practically */
 #define ANY_COUNT      1000000000U
 
 /* A member of the wrong C type matches no branch: the table fails to compile. */
@@ -302,6 +303,10 @@ static const struct key keys[] = {
 	    AT(uint32_t, rollout, latency_tolerance_ppm), .min = 0, .max = PPM,
 	    .fallback = "10%", .reloads = true,
 	    .help = "how much slower than legacy the canary may be" },
+	{ SECTION_ROLLOUT, "latency_slack", KEY_US, AT(uint32_t, rollout, latency_slack_us),
+	    .min = 0, .max = SLACK_MAX_US, .fallback = "1ms", .reloads = true,
+	    .help = "slower by no more than this is never too slow, however fast legacy is: "
+		    "the larger of this and latency_tolerance holds" },
 	{ SECTION_ROLLOUT, "on_rollback", KEY_CHOICE,
 	    AT(enum rollback_users, rollout, on_rollback), .choices = rollback_users,
 	    .fallback = "evict", .reloads = true,
@@ -438,6 +443,7 @@ void key_format_number(const struct key *key, uint32_t number, char text[KEY_NUM
 
 	switch (key->kind) {
 	case KEY_MS: units_format_duration((uint64_t)number * 1000, text); break;
+	case KEY_US: units_format_duration(number, text); break;
 	case KEY_BYTES: units_format_size(number, text); break;
 	case KEY_SHARE: units_format_share(number, text); break;
 	case KEY_FRACTION: units_format_fraction(number, text); break;
@@ -451,7 +457,8 @@ static const char *kind_text(enum key_kind kind)
 	switch (kind) {
 	case KEY_COUNT: return "a whole number";
 	case KEY_COUNT_OR_AUTO: return "auto, or a whole number";
-	case KEY_MS: return "a time (us, ms, s, m, h, d)";
+	case KEY_MS:
+	case KEY_US: return "a time (us, ms, s, m, h, d)";
 	case KEY_BYTES: return "a size (bytes, k, m, g)";
 	case KEY_SHARE: return "a percentage";
 	case KEY_FRACTION: return "a decimal";

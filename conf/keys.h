@@ -27,6 +27,7 @@ enum key_kind {
 	KEY_COUNT,          /* uint32_t: a whole number */
 	KEY_COUNT_OR_AUTO,  /* uint32_t: the same, or `auto`, kept as 0 */
 	KEY_MS,             /* uint32_t: a time, kept in milliseconds */
+	KEY_US,             /* uint32_t: a time, kept in microseconds */
 	KEY_BYTES,          /* uint32_t: a size */
 	KEY_SHARE,          /* uint32_t: a percentage, kept in ppm */
 	KEY_FRACTION,       /* double: a plain decimal; min and max in ppm */

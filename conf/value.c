@@ -63,6 +63,7 @@ static bool parse_number(
 		}
 		*number /= 1000;
 		return true;
+	case KEY_US: return units_parse_duration(slice, number, err);
 	case KEY_BYTES: return units_parse_size(slice, number, err);
 	case KEY_SHARE:
 	case KEY_FRACTION:
@@ -471,6 +472,7 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_COUNT:
 	case KEY_COUNT_OR_AUTO:
 	case KEY_MS:
+	case KEY_US:
 	case KEY_BYTES:
 	case KEY_SHARE:
 	case KEY_FRACTION: return set_number(key, section, text, err);
@@ -518,6 +520,7 @@ bool value_equal(const struct key *key, const void *a, const void *b)
 	case KEY_COUNT:
 	case KEY_COUNT_OR_AUTO:
 	case KEY_MS:
+	case KEY_US:
 	case KEY_BYTES:
 	case KEY_SHARE: return *(const uint32_t *)left == *(const uint32_t *)right;
 	case KEY_TEXT:

@@ -326,7 +326,7 @@ static struct thresholds *need_thresholds(struct route_stats *stats)
 }
 
 bool route_stats_freeze_thresholds(
-    struct route_stats *stats, uint32_t generation, double factor)
+    struct route_stats *stats, uint32_t generation, const struct handicap *handicap)
 {
 	uint32_t route_us[LATENCY_THRESHOLDS];
 	struct thresholds *thresholds;
@@ -342,12 +342,12 @@ bool route_stats_freeze_thresholds(
 		if (!thresholds->own[c])
 			memcpy(thresholds->frozen_us[c], route_us, sizeof(route_us));
 	}
-	thresholds_publish(thresholds, generation, factor);
+	thresholds_publish(thresholds, generation, handicap);
 	return true;
 }
 
 void route_stats_settle_thresholds(
-    struct route_stats *stats, uint32_t generation, double factor)
+    struct route_stats *stats, uint32_t generation, const struct handicap *handicap)
 {
 	struct thresholds *thresholds =
 	    atomic_load_explicit(&stats->thresholds, memory_order_relaxed);
@@ -358,7 +358,7 @@ void route_stats_settle_thresholds(
 		if (!thresholds->own[c])
 			thresholds->own[c] =
 			    legacy_quantiles(stats, c, thresholds->frozen_us[c]);
-	thresholds_publish(thresholds, generation, factor);
+	thresholds_publish(thresholds, generation, handicap);
 }
 
 bool route_stats_thresholds(

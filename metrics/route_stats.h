@@ -17,6 +17,7 @@
 #define METRICS_ROUTE_STATS_H
 
 #include "metrics/evidence.h"
+#include "metrics/handicap.h"
 #include "metrics/histogram.h"
 #include "metrics/outcome.h"
 
@@ -117,17 +118,17 @@ void route_stats_set_slow_threshold(struct route_stats *stats, uint32_t slow_thr
 void route_stats_begin_units(struct route_stats *stats);
 
 /*
- * Freezes legacy's quantiles as they are now; the canary is slow at `factor` times
- * those. In force for requests of that generation and later ones: call it before the
+ * Freezes legacy's quantiles as they are now; the canary's are those with the handicap.
+ * In force for requests of that generation and later ones: call it before the
  * generation is published. False while legacy has had fewer than 100 requests: nothing
  * has changed then.
  */
 bool route_stats_freeze_thresholds(
-    struct route_stats *stats, uint32_t generation, double factor);
+    struct route_stats *stats, uint32_t generation, const struct handicap *handicap);
 
-/* Another factor from that generation on; classes that had too few requests catch up. */
+/* Another handicap from that generation on; classes that had too few requests catch up. */
 void route_stats_settle_thresholds(
-    struct route_stats *stats, uint32_t generation, double factor);
+    struct route_stats *stats, uint32_t generation, const struct handicap *handicap);
 
 /* Legacy's frozen quantiles of a class, or of the route; false where there are none. */
 bool route_stats_thresholds(

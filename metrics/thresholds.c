@@ -1,7 +1,5 @@
 #include "metrics/thresholds.h"
 
-#include <math.h>
-
 static uint32_t clamped(double us)
 {
 	return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
@@ -19,7 +17,8 @@ bool thresholds_quantiles(const struct histogram_sum *legacy, uint32_t us[LATENC
 	return true;
 }
 
-void thresholds_publish(struct thresholds *thresholds, uint32_t generation, double factor)
+void thresholds_publish(
+    struct thresholds *thresholds, uint32_t generation, const struct handicap *handicap)
 {
 	/* Whoever still works under an older generation compares with none of these. */
 	atomic_store_explicit(&thresholds->since, generation, memory_order_release);
@@ -30,7 +29,7 @@ void thresholds_publish(struct thresholds *thresholds, uint32_t generation, doub
 			atomic_store_explicit(
 			    &thresholds->of[c][ARM_LEGACY].us[i], legacy, memory_order_relaxed);
 			atomic_store_explicit(&thresholds->of[c][ARM_CANARY].us[i],
-			    clamped(ceil(legacy * factor)), memory_order_relaxed);
+			    handicap_canary_us(handicap, legacy), memory_order_relaxed);
 		}
 	}
 }

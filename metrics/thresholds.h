@@ -12,6 +12,7 @@
 
 #include "base/path_slots.h"
 #include "metrics/evidence.h"
+#include "metrics/handicap.h"
 #include "metrics/histogram.h"
 
 #include <stdatomic.h>
@@ -36,8 +37,9 @@ struct thresholds {
 __attribute__((warn_unused_result)) bool thresholds_quantiles(
     const struct histogram_sum *legacy, uint32_t us[LATENCY_THRESHOLDS]);
 
-/* The canary is slow at `factor` times legacy's: from that generation on. */
-void thresholds_publish(struct thresholds *thresholds, uint32_t generation, double factor);
+/* From that generation on; the canary's are legacy's with the handicap. */
+void thresholds_publish(
+    struct thresholds *thresholds, uint32_t generation, const struct handicap *handicap);
 
 /* How many thresholds a wait has passed: 0 to 4, and 0 under an older generation. */
 static inline unsigned thresholds_level(const struct thresholds *thresholds,

@@ -351,11 +351,11 @@ static void observe_path(struct guard *guard, const struct comparison_tick *now,
 	}
 }
 
-static void follow_handicap(struct guard *guard, double handicap)
+static void follow_handicap(struct guard *guard, const struct handicap *handicap)
 {
-	if (handicap == guard->handicap)
+	if (handicap_equal(handicap, &guard->handicap))
 		return;
-	guard->handicap = handicap;
+	guard->handicap = *handicap;
 	comparison_begin_latency(&guard->route);
 	for (size_t i = 0; guard->paths != NULL && i < guard->paths->n; i++)
 		comparison_begin_latency(&guard->paths->items[i]);
@@ -394,12 +394,13 @@ static void take_in(struct guard *guard, const struct guard_tick *tick)
 	struct comparison_tick now;
 
 	/* A batch is of one weight and under one handicap. */
-	if (weight != guard->weight || tick->handicap != guard->handicap || !tick->by_turns)
+	if (weight != guard->weight || !handicap_equal(&tick->handicap, &guard->handicap) ||
+	    !tick->by_turns)
 		guard_settle(guard);
 	fetch(guard, &turn);
 	guard->weight = weight;
 	age_windows(guard, dt_s);
-	follow_handicap(guard, tick->handicap);
+	follow_handicap(guard, &tick->handicap);
 	if (guard->weight > 0) {
 		guard->evidence_age_s += dt_s;
 		failure_bets_pass(&guard->over, dt_s);

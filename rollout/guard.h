@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "metrics/evidence.h"
+#include "metrics/handicap.h"
 #include "rollout/burn_watch.h"
 #include "rollout/comparison.h"
 #include "rollout/eprocess.h"
@@ -61,7 +62,7 @@ struct guard_tick {
 	const struct guard_path *paths; /* only those with news; dt_s passes for all */
 	size_t n_paths;
 	uint32_t threshold_us[LATENCY_THRESHOLDS]; /* for words only; zeros: not known */
-	double handicap; /* the canary's, of entries[0]: another begins the counts anew */
+	struct handicap handicap; /* of entries[0]: another begins the counts anew */
 };
 
 enum {
@@ -89,7 +90,7 @@ struct guard {
 	double idle_s;            /* since the canary's last request */
 	double distinct_failures; /* of the canary in this stage, late ones included */
 	double weight;
-	double handicap;           /* as last told; 0: never */
+	struct handicap handicap;  /* as last told; zeros: never */
 	struct weight_bets bets;   /* for `weight`: logarithms taken once */
 	bool offered;              /* a path class could have been withdrawn at the last tick */
 	uint64_t withdrawn;        /* bit per path slot 0..63 */

@@ -236,7 +236,8 @@ static void walk_route(struct walk *walk, struct guard *guard)
 	walk_amounts(walk, &guard->idle_s, 1, "a time");
 	walk_amounts(walk, &guard->distinct_failures, 1, "a count");
 	walk_within(walk, &guard->weight, 1, "a weight");
-	walk_amounts(walk, &guard->handicap, 1, "a handicap");
+	/* Without its slack: the next process freezes its thresholds and counts anew anyway. */
+	walk_amounts(walk, &guard->handicap.factor, 1, "a handicap");
 	walk_withdrawn(walk, guard);
 }
 

@@ -23,10 +23,17 @@ struct guard_params release_guard_params(const struct route_conf *route)
 	};
 }
 
-double release_tolerance(const struct route_conf *route)
+struct handicap release_warm_handicap(const struct route_conf *route)
 {
-	return route->rollout != NULL ? (double)route->rollout->latency_tolerance_ppm / PPM
-				      : RELEASE_DEFAULT_TOLERANCE;
+	const struct rollout_conf *rollout = route->rollout;
+
+	if (rollout == NULL)
+		return (struct handicap) { 1 + RELEASE_DEFAULT_TOLERANCE,
+			RELEASE_DEFAULT_SLACK_US };
+	return (struct handicap) {
+		.factor = 1 + (double)rollout->latency_tolerance_ppm / PPM,
+		.slack_us = rollout->latency_slack_us,
+	};
 }
 
 struct guard_stage release_guard_stage(const struct release *release)
@@ -231,7 +238,7 @@ static void start(struct release *release, const struct route_conf *route,
 	event->clock = *clock;
 	event->spec = &spec;
 	release->cost = (struct release_cost) { 0 };
-	release->latency_tolerance = release_tolerance(route);
+	release->warm = release_warm_handicap(route);
 	release->began_us = (int64_t)clock->now_us;
 	release->began_wall_s = clock->wall_s;
 	release->begun_generation = release->generation + 1;
@@ -414,7 +421,7 @@ void release_reload(struct release *release, const struct route_conf *route,
 		start_new(release, route, clock, who, step);
 		return;
 	}
-	release->latency_tolerance = release_tolerance(route);
+	release->warm = release_warm_handicap(route);
 	guard_set_params(&release->guard, &params);
 	(void)!apply(release, &event, step, NULL);
 }

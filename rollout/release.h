@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "conf/config.h"
 #include "metrics/evidence.h"
+#include "metrics/handicap.h"
 #include "rollout/guard.h"
 #include "rollout/plan.h"
 #include "rollout/release_clock.h"
@@ -45,7 +46,8 @@ enum {
 
 /* Where a route sets no plan of its own. */
 #define RELEASE_DEFAULT_ALPHA     0.01
-#define RELEASE_DEFAULT_TOLERANCE 0.1 /* slower than legacy by so much is no news */
+#define RELEASE_DEFAULT_TOLERANCE 0.1  /* slower than legacy by so much is no news */
+#define RELEASE_DEFAULT_SLACK_US  1000 /* nor is this, however fast legacy is */
 
 /* What the release has cost so far: what users met, from its begin, across restarts. */
 struct release_cost {
@@ -61,7 +63,7 @@ struct release {
 	struct guard guard;
 	struct verdict verdict; /* the latest */
 	struct release_cost cost;
-	double latency_tolerance; /* 0.1: 10% slower than legacy is no news */
+	struct handicap warm; /* the canary's, once its caches are: as configured */
 	uint64_t last_tick_us;
 	int64_t began_us; /* this release; before the machine's boot it is below 0 */
 	int64_t began_wall_s;
@@ -80,14 +82,13 @@ struct release {
 	uint64_t legacy_requests;  /* on this route in this process */
 	bool thresholds_on;        /* in this process */
 	uint32_t thresholds_stage; /* plan.entered for which they were frozen */
-	double handicap;           /* the canary's factor */
+	struct handicap handicap;  /* in force; the slack is the same while cold */
 };
 
 /* What is to be done about the latency thresholds, for the step's new generation. */
 enum release_thresholds {
 	THRESHOLDS_KEEP,   /* nothing: the same hold for the new generation too */
-	THRESHOLDS_FREEZE, /* legacy's quantiles as of now; the canary's are `handicap` higher
-			    */
+	THRESHOLDS_FREEZE, /* legacy's quantiles as of now; the canary's with the handicap */
 	THRESHOLDS_SETTLE, /* those frozen before, with another handicap */
 };
 
@@ -99,9 +100,9 @@ struct release_step {
 	bool new_weight;                  /* exposure is to be published: a new generation */
 	struct exposure_setting exposure; /* as now in force; valid after every call */
 	enum release_thresholds thresholds;
-	double handicap; /* 4.0 for caches still cold, then 1 + tolerance */
-	bool new_epoch;  /* route_stats_begin_epoch() */
-	bool ask_gate;   /* of `gate`, and hand the answer to release_gate_answer() */
+	struct handicap handicap; /* factor 4 for caches still cold, then 1 + tolerance */
+	bool new_epoch;           /* route_stats_begin_epoch() */
+	bool ask_gate;            /* of `gate`, and hand the answer to release_gate_answer() */
 	uint32_t gate_ask;
 	const struct webhook_conf *gate; /* of the live configuration */
 };

@@ -8,7 +8,8 @@
 #include "rollout/release.h"
 
 struct guard_params release_guard_params(const struct route_conf *route);
-double release_tolerance(const struct route_conf *route);
+/* The canary's, once its caches are warm. */
+struct handicap release_warm_handicap(const struct route_conf *route);
 
 /* The present stage or bake, as the guard is to judge it. */
 struct guard_stage release_guard_stage(const struct release *release);

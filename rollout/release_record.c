@@ -11,7 +11,8 @@
 #include <xxhash.h>
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
+	VERSION_WITHOUT_SLACK = 1,
 	ROLLBACK_STEPS_MAX = 100,
 	CHECKSUM_BYTES = 8,
 };
@@ -141,7 +142,7 @@ static void walk_verdict(struct record_walk *walk, struct verdict *verdict)
 	walk_doubles(walk, &verdict->promotion_ln_e, 1);
 	for (size_t t = 0; t < LATENCY_THRESHOLDS; t++)
 		record_walk_u32(walk, &verdict->threshold_us[t], UINT32_MAX, "verdict");
-	walk_doubles(walk, &verdict->handicap, 1);
+	walk_doubles(walk, &verdict->handicap.factor, 1);
 }
 
 /* The latest decision: who, and why; its verdict is the release's own by now. */
@@ -167,7 +168,7 @@ static void walk_stored(struct record_walk *walk, struct stored *stored)
 	record_walk_u64(walk, &version, UINT64_MAX, "version");
 	if (first != magic)
 		record_walk_refuse(walk, "beginning");
-	if (version != VERSION)
+	if (version != VERSION && version != VERSION_WITHOUT_SLACK)
 		record_walk_refuse(walk, "version");
 	record_walk_text(walk, stored->id, sizeof(stored->id), "release id");
 	walk_plan(walk, &stored->plan);
@@ -187,6 +188,9 @@ static void walk_stored(struct record_walk *walk, struct stored *stored)
 		record_walk_text(
 		    walk, stored->classes[i], sizeof(stored->classes[i]), "path classes");
 	record_walk_bytes(walk, &stored->guard, &stored->guard_len, "evidence");
+	if (version != VERSION_WITHOUT_SLACK)
+		record_walk_u32(
+		    walk, &stored->verdict.handicap.slack_us, UINT32_MAX, "verdict");
 }
 
 static uint64_t age_us(int64_t since_us, const struct release_clock *clock)
@@ -422,7 +426,7 @@ static void adopt(struct release *release, const struct stored *stored,
 		.plan = stored->plan,
 		.verdict = stored->verdict,
 		.cost = stored->cost,
-		.latency_tolerance = release_tolerance(route),
+		.warm = release_warm_handicap(route),
 		.last_tick_us = clock->now_us,
 		.began_us = now_us - (int64_t)stored->age_us,
 		.began_wall_s = stored->began_wall_s,

@@ -158,8 +158,9 @@ static void say_threshold(struct text *text, const struct verdict *verdict)
 	if (us == 0)
 		return;
 	text_say(text, " (%.4g ms", us / 1e3);
-	if (verdict->handicap > 0)
-		text_say(text, ", for the canary %.4g ms", us * verdict->handicap / 1e3);
+	if (verdict->handicap.factor > 0)
+		text_say(text, ", for the canary %.4g ms",
+		    handicap_canary_us(&verdict->handicap, us) / 1e3);
 	text_say(text, ")");
 }
 

@@ -9,6 +9,7 @@
 #include "base/arm.h"
 #include "base/path_slots.h"
 #include "metrics/evidence.h"
+#include "metrics/handicap.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -116,9 +117,9 @@ struct verdict {
 	double min_requests;
 	double p_max;          /* 0: nothing to be shown before advancing */
 	double promotion_ln_e; /* 0 where p_max is */
-	/* For words only: legacy's thresholds and the canary's factor; 0: not known. */
+	/* For words only: legacy's thresholds and the canary's handicap; 0: not known. */
 	uint32_t threshold_us[LATENCY_THRESHOLDS];
-	double handicap;
+	struct handicap handicap;
 };
 
 /* As in the journal, /status and metrics: "ROLL_BACK". */

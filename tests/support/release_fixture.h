@@ -44,7 +44,7 @@ struct fixture {
 	struct exposure_setting exposure;
 	unsigned freezes;
 	unsigned settles;
-	double handicap;
+	struct handicap handicap;
 	uint32_t asked; /* the latest question to a webhook */
 };
 

@@ -84,7 +84,8 @@ static void everything_about_a_route_stands_on_one_page(void **state)
 	    "'errors':-0.8,'path_errors':0,'latency':0.1,'path_latency':0,"
 	    "'latency_budget':0,'sample_ratio':-2}},"
 	    "'latency':{'thresholds_ms':{'q50':3.2,'q90':5,'q99':9.1,'far':18.2},"
-	    "'handicap':1.1,'slow_share':{'budget':0.01,'legacy':0.002,'canary':0.004}},"
+	    "'handicap':1.1,'slack_ms':0.25,'slow_share':{'budget':0.01,'legacy':0.002,'canary'"
+	    ":0.004}},"
 	    "'cost':{'requests':6334,'failures':1,'rescued':3,'budget_spent':0.16},"
 	    "'clean_up':{'due':false,'expires':'14d after 100%'}," ARMS "}");
 
@@ -109,7 +110,8 @@ static void everything_about_a_route_stands_on_one_page(void **state)
 	    "latency budget 1,\n"
 	    "                sample ratio 0.135\n"
 	    "slow from       q50 3.2ms, q90 5.0ms, q99 9.1ms, far 18ms; the canary is slow at "
-	    "1.1 times these\n"
+	    "1.1 times these, or\n"
+	    "                0.25ms above them, whichever is more\n"
 	    "slow            legacy 0.20%, canary 0.40% of the last minute's requests past the "
 	    "latency budget's\n"
 	    "                threshold\n"

@@ -58,6 +58,7 @@ static void a_plan_of_stages_alone_has_its_defaults(void **state)
 	assert_int_equal(plan->p_max_ppm, 0);
 	assert_int_equal(plan->hold_back_ppm, 50000);
 	assert_int_equal(plan->latency_tolerance_ppm, 100000);
+	assert_int_equal(plan->latency_slack_us, 1000);
 	assert_int_equal(plan->on_rollback, ROLLBACK_EVICT);
 	assert_int_equal(plan->drain_for_ms, 600000);
 	assert_int_equal(plan->rollback_scope, ROLLBACK_ROUTE);
@@ -82,7 +83,8 @@ static void a_plan_is_set_as_written(void **state)
 {
 	struct config *config = load_plan(
 	    "stages = 100%\nbake = 2h\np_max = 2%\nhold_back = 0%\n"
-	    "latency_tolerance = 25%\non_rollback = drain\ndrain_for = 1m\n"
+	    "latency_tolerance = 25%\nlatency_slack = 250us\non_rollback = drain\ndrain_for = "
+	    "1m\n"
 	    "rollback_scope = path\nrollback_steps = 3\nrollback_step = 500ms\n"
 	    "max_duration = 2d\nowner = Ann, team shop\nhypothesis = as fast, no errors\n"
 	    "start = manual\nrequire_drill = 7d\nnotify = board, chat\n");
@@ -93,6 +95,7 @@ static void a_plan_is_set_as_written(void **state)
 	assert_int_equal(plan->p_max_ppm, 20000);
 	assert_int_equal(plan->hold_back_ppm, 0);
 	assert_int_equal(plan->latency_tolerance_ppm, 250000);
+	assert_int_equal(plan->latency_slack_us, 250);
 	assert_int_equal(plan->on_rollback, ROLLBACK_DRAIN);
 	assert_int_equal(plan->drain_for_ms, 60000);
 	assert_int_equal(plan->rollback_scope, ROLLBACK_PATH);

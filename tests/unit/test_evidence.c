@@ -319,13 +319,20 @@ static void a_full_epoch_shows(void **state)
 	assert_false(f->route.epoch_is_full);
 }
 
+static const struct handicap none = { .factor = 1 }, tolerant = { .factor = 1.1 };
+
 /* Legacy's latencies: 1 ms to 100 ms, evenly. */
-static void freeze_on_even_latencies(struct fixture *f, double factor)
+static void freeze_on_even_latencies_with(struct fixture *f, const struct handicap *handicap)
 {
 	for (uint64_t ms = 1; ms <= 100; ms++)
 		record(f, taking(ARM_LEGACY, ms * 1000));
 	read_all(f);
-	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, factor));
+	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, handicap));
+}
+
+static void freeze_on_even_latencies(struct fixture *f, double factor)
+{
+	freeze_on_even_latencies_with(f, &(struct handicap) { .factor = factor });
 }
 
 static void too_few_requests_of_legacy_freeze_nothing(void **state)
@@ -335,10 +342,10 @@ static void too_few_requests_of_legacy_freeze_nothing(void **state)
 
 	for (int i = 0; i < 99; i++)
 		record(f, taking(ARM_LEGACY, 1000));
-	assert_false(route_stats_freeze_thresholds(f->stats, f->generation, 1.1));
+	assert_false(route_stats_freeze_thresholds(f->stats, f->generation, &tolerant));
 	assert_false(route_stats_thresholds(f->stats, PATH_CLASS_ALL, us));
 	record(f, taking(ARM_LEGACY, 1000));
-	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, 1.1));
+	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, &tolerant));
 	assert_true(route_stats_thresholds(f->stats, PATH_CLASS_ALL, us));
 	assert_true(route_stats_thresholds(f->stats, CLASS, us));
 	assert_false(route_stats_thresholds(f->stats, CLASS + 1, us));
@@ -367,6 +374,48 @@ static void slow_is_past_legacys_frozen_quantiles_and_the_canarys_handicap(void 
 	assert_int_equal(counted.slow[THRESHOLD_Q99], 1);
 	assert_int_equal(counted.slow[THRESHOLD_FAR], 1);
 	assert_int_equal(counted.good[THRESHOLD_Q99], 3);
+}
+
+static void however_fast_legacy_is_a_canary_within_the_slack_is_not_slow(void **state)
+{
+	const struct handicap slack = { .factor = 1.1, .slack_us = 1000 };
+	struct fixture *f = *state;
+	struct outcome hanging = taking(ARM_CANARY, 1500);
+
+	for (int i = 0; i < 100; i++)
+		record(f, taking(ARM_LEGACY, 130));
+	read_all(f);
+	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, &slack));
+	record(f, taking(ARM_LEGACY, 430)); /* legacy's own thresholds have none */
+	record(f, taking(ARM_CANARY, 430));
+	record(f, taking(ARM_CANARY, 1100));
+	route_stats_in_flight(f->stats, 1, f->generation, &hanging, 1000);
+	read_all(f);
+	assert_int_equal(now(f, ARM_LEGACY).slow[THRESHOLD_Q50], 1);
+	assert_int_equal(now(f, ARM_LEGACY).slow[THRESHOLD_FAR], 1);
+	assert_int_equal(now(f, ARM_CANARY).good[THRESHOLD_Q50], 2);
+	assert_int_equal(
+	    counts(&f->paths[0].evidence, GENERATION, ARM_CANARY).good[THRESHOLD_Q50], 2);
+	for (int i = 0; i < LATENCY_THRESHOLDS; i++)
+		assert_int_equal(now(f, ARM_CANARY).slow[i], 0);
+	/* Past it the canary is slow, in flight as in the end. */
+	route_stats_in_flight(f->stats, 1, f->generation, &hanging, 1200);
+	read_all(f);
+	assert_int_equal(now(f, ARM_CANARY).slow[THRESHOLD_Q99], 1);
+}
+
+static void where_legacy_is_slow_enough_the_factor_is_more_than_the_slack(void **state)
+{
+	const struct handicap slack = { .factor = 1.5, .slack_us = 1000 };
+	struct fixture *f = *state;
+
+	freeze_on_even_latencies_with(f, &slack);
+	record(
+	    f, taking(ARM_CANARY, 70000)); /* past q50, about 50 ms; not past 1.5 times that */
+	record(f, taking(ARM_CANARY, 80000));
+	read_all(f);
+	assert_int_equal(now(f, ARM_CANARY).good[THRESHOLD_Q50], 1);
+	assert_int_equal(now(f, ARM_CANARY).slow[THRESHOLD_Q50], 1);
 }
 
 static void a_request_counts_as_slow_when_it_becomes_slow_and_only_once(void **state)
@@ -440,7 +489,7 @@ static void older_generations_are_not_held_against_newer_thresholds(void **state
 		record(f, taking(ARM_LEGACY, ms * 1000));
 	read_all(f);
 	f->generation = GENERATION + 1;
-	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, 1.0));
+	assert_true(route_stats_freeze_thresholds(f->stats, f->generation, &none));
 	record(f, taking(ARM_CANARY, 900000)); /* assigned under the older one */
 	read_all(f);
 	assert_int_equal(f->route.n_entries, 2);
@@ -478,7 +527,7 @@ static void settling_changes_the_factor_and_keeps_the_quantiles(void **state)
 	read_all(f);
 	assert_int_equal(now(f, ARM_CANARY).slow[THRESHOLD_Q50], 0);
 	f->generation++;
-	route_stats_settle_thresholds(f->stats, f->generation, 1.1);
+	route_stats_settle_thresholds(f->stats, f->generation, &tolerant);
 	canary.generation = f->generation;
 	record(f, canary);
 	read_all(f);
@@ -600,6 +649,8 @@ int main(void)
 		WITH(a_full_epoch_shows),
 		WITH(too_few_requests_of_legacy_freeze_nothing),
 		WITH(slow_is_past_legacys_frozen_quantiles_and_the_canarys_handicap),
+		WITH(however_fast_legacy_is_a_canary_within_the_slack_is_not_slow),
+		WITH(where_legacy_is_slow_enough_the_factor_is_more_than_the_slack),
 		WITH(a_request_counts_as_slow_when_it_becomes_slow_and_only_once),
 		WITH(a_user_who_is_far_too_slow_counts_once_an_epoch),
 		WITH(one_that_the_client_gave_up_stays_slow),

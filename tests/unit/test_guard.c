@@ -468,7 +468,7 @@ static struct verdict large_verdict(void)
 		.hold_s = 1e9,
 		.min_requests = 1e9,
 		.p_max = .01,
-		.handicap = 1.0123456789,
+		.handicap = { 1.0123456789, UINT32_MAX },
 	};
 
 	memset(verdict.path_name, 'x', sizeof(verdict.path_name) - 1);

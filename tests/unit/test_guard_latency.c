@@ -89,7 +89,9 @@ static void count(struct evidence_counts *counts, double taken, double factor, u
 static struct verdict tick(
     struct guard *guard, struct chance *chance, uint64_t seed, const struct traffic *traffic)
 {
-	struct guard_tick in = { .dt_s = .1, .n_entries = 1, .handicap = traffic->handicap };
+	struct guard_tick in = {
+		.dt_s = .1, .n_entries = 1, .handicap.factor = traffic->handicap
+	};
 	struct guard_entry *entry = &in.entries[0];
 
 	*entry = (struct guard_entry) { .weight = traffic->w, .has_latency = true };

@@ -25,7 +25,7 @@ static struct verdict observe(struct guard *guard, unsigned i)
 		.n_entries = 2,
 		.paths = &path,
 		.n_paths = 1,
-		.handicap = i < 40 ? 4 : 1.1 };
+		.handicap.factor = i < 40 ? 4 : 1.1 };
 
 	for (enum arm arm = 0; arm < ARMS; arm++) {
 		struct evidence_counts *counts = &entry.arms[arm];
@@ -228,7 +228,7 @@ static void what_time_has_staked_is_kept_through_a_restart(void **state)
 	guard_tick(&guard,
 	    &(struct guard_tick) { .dt_s = 36000,
 		.n_entries = 1,
-		.handicap = 1.1,
+		.handicap.factor = 1.1,
 		.entries = { { .weight = .25, .arms = { [ARM_LEGACY] = { .n = 90 } } } } });
 	data = guard_save(&guard, &len);
 	assert_non_null(data);

@@ -145,7 +145,9 @@ static void something_happens(struct both *both)
 	switch (below(40)) {
 	case 0: raise_the_weight(both); break;
 	case 1: store_and_restore(both); break;
-	case 2: both->tick.handicap = 1 + below(2); break;
+	case 2:
+		both->tick.handicap = (struct handicap) { 1 + below(2), 1000 * below(2) };
+		break;
 	case 3: both->tick.entries[0].weight = .05 + .01 * below(20); break;
 	case 4:
 		for (int i = 0; i < 2; i++)

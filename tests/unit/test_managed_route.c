@@ -126,7 +126,8 @@ static const struct release *release_of(const struct life *life)
 	return &life->routes.items[0].release;
 }
 
-static void answer(struct life *life, enum arm arm, bool failed, uint64_t user)
+static void answer_after(
+    struct life *life, enum arm arm, bool failed, uint64_t user, uint64_t us)
 {
 	uint32_t generation = release_generation(release_of(life));
 	const struct outcome outcome = {
@@ -140,11 +141,36 @@ static void answer(struct life *life, enum arm arm, bool failed, uint64_t user)
 		.unit_hash = user,
 		.generation = generation,
 		.has_first_byte = true,
-		.first_byte_us = 1000,
-		.total_us = 1000,
+		.first_byte_us = us,
+		.total_us = us,
 	};
 
 	route_stats_record(life->snapshot->routes[0].live->stats, 0, generation, &outcome);
+}
+
+static void answer(struct life *life, enum arm arm, bool failed, uint64_t user)
+{
+	answer_after(life, arm, failed, user, 1000);
+}
+
+/* A canary at 20% that never fails, and legacy, which answers in 0.13 ms. */
+static void serve_fast(struct life *life, unsigned ticks, uint64_t canary_us)
+{
+	for (unsigned i = 0; i < ticks; i++) {
+		for (uint64_t user = 0; user < 25; user++)
+			answer_after(life, user < 5 ? ARM_CANARY : ARM_LEGACY, false,
+			    i * 25 + user, user < 5 ? canary_us : 130);
+		tick(life);
+	}
+}
+
+/* Past the first minute, in which caches are cold. */
+static void start_fast(struct life *life, const char *rollout)
+{
+	start(life, "r1", rollout);
+	serve_fast(life, 650, 130);
+	assert_true(release_of(life)->handicap.factor < 2);
+	assert_int_equal(release_of(life)->plan.state, PLAN_RUNNING);
 }
 
 /* A healthy canary at 20%: the same few users fail on either arm, and nobody else. */
@@ -381,6 +407,77 @@ static void what_fails_while_the_file_is_reloaded_is_looked_at_at_once(void **st
 	stop(&life);
 }
 
+static void a_canary_a_hair_slower_than_a_very_fast_legacy_is_left_alone(void **state)
+{
+	struct life life = first(*state);
+
+	start_fast(&life, "");
+	serve_fast(&life, 300, 430);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	assert_true(release_of(&life)->verdict.ln_e <= 0);
+	/* Cold again, then warm, under thresholds of its own. */
+	stop(&life);
+	start(&life, "r1", "");
+	serve_fast(&life, 650, 430);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	assert_true(release_of(&life)->verdict.ln_e <= 0);
+	/* What is past the slack is found as ever. */
+	serve_fast(&life, 300, 1300);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	assert_int_equal(release_of(&life)->verdict.reason, REASON_SLOWER);
+	stop(&life);
+}
+
+static void with_no_slack_any_difference_past_the_tolerance_is_one(void **state)
+{
+	struct life life = first(*state);
+
+	start_fast(&life, "latency_slack = 0\n");
+	serve_fast(&life, 300, 430);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	assert_int_equal(release_of(&life)->verdict.reason, REASON_SLOWER);
+	stop(&life);
+}
+
+static void another_slack_holds_from_the_reload_on(void **state)
+{
+	struct life life = first(*state);
+
+	start_fast(&life, "");
+	serve_fast(&life, 100, 430);
+	reload(&life, "r1", "latency_slack = 200us\n");
+	serve_fast(&life, 300, 310);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_RUNNING);
+	serve_fast(&life, 300, 430);
+	assert_int_equal(release_of(&life)->plan.state, PLAN_ROLLED_BACK);
+	stop(&life);
+}
+
+/* Also after a restart, under whatever slack. */
+static void the_reason_says_from_when_on_the_canary_was_slow(void **state)
+{
+	struct life life = first(*state);
+	char before[VERDICT_TEXT_SIZE], after[VERDICT_TEXT_SIZE], says[64];
+	const struct verdict *verdict;
+	uint32_t us;
+
+	start_fast(&life, "latency_slack = 200us\n");
+	serve_fast(&life, 300, 430);
+	verdict = &release_of(&life)->verdict;
+	assert_int_equal(verdict->reason, REASON_SLOWER);
+	us = verdict->threshold_us[verdict->accuser.threshold];
+	snprintf(says, sizeof(says), "(%.4g ms, for the canary %.4g ms)", us / 1e3,
+	    (us + 200) / 1e3);
+	verdict_reason_text(verdict, before, sizeof(before));
+	if (strstr(before, says) == NULL)
+		fail_msg("not %s: %s", says, before);
+	stop(&life);
+	start(&life, "r1", "latency_slack = 5ms\n");
+	verdict_reason_text(&release_of(&life)->verdict, after, sizeof(after));
+	assert_string_equal(after, before);
+	stop(&life);
+}
+
 static void a_few_broken_users_do_not_count_again_for_every_restart(void **state)
 {
 	struct life life = first(*state);
@@ -423,6 +520,10 @@ int main(void)
 		TEST(what_was_counted_is_stored_within_a_second_of_it),
 		TEST(a_warm_up_wants_a_look_when_it_ends),
 		TEST(what_fails_while_the_file_is_reloaded_is_looked_at_at_once),
+		TEST(a_canary_a_hair_slower_than_a_very_fast_legacy_is_left_alone),
+		TEST(with_no_slack_any_difference_past_the_tolerance_is_one),
+		TEST(another_slack_holds_from_the_reload_on),
+		TEST(the_reason_says_from_when_on_the_canary_was_slow),
 		TEST(a_few_broken_users_do_not_count_again_for_every_restart),
 		TEST(a_users_failure_counts_again_in_the_next_stage),
 	};

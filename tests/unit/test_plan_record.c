@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <xxhash.h>
 
 static void afresh(struct fixture *f, const char *id)
 {
@@ -371,6 +372,45 @@ static void the_record_of_another_release_is_refused(void **state)
 	let_go(g);
 }
 
+static void put_u64(unsigned char *bytes, uint64_t number)
+{
+	for (size_t i = 0; i < 8; i++)
+		bytes[i] = (unsigned char)(number >> (8 * i));
+}
+
+/* Until then records had no slack at their end. */
+static void to_version_1(struct release_record *record)
+{
+	put_u64(record->detail + 8, 1);
+	record->detail_len -= 8;
+	put_u64(record->detail + record->detail_len - 8,
+	    XXH64(record->detail, record->detail_len - 8, 0));
+}
+
+static void a_record_from_before_there_was_a_slack_goes_on_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct release_record record;
+	struct fixture *g;
+
+	f->rollout.latency_slack_us = 1000;
+	reload(f);
+	to_second_stage(f);
+	record = saved(f);
+	to_version_1(&record);
+	g = other_process(f);
+	assert_true(release_restore(
+	    &g->release, &g->route, &record, g->path_classes, &g->clock, &g->step, &g->err));
+	release_record_done(&record);
+	obey(g);
+	assert_true(same(f, g));
+	assert_false(g->release.evidence_was_lost);
+	/* There was none to tell of; from here on there is. */
+	assert_int_equal(g->release.verdict.handicap.slack_us, 0);
+	assert_int_equal(g->release.warm.slack_us, 1000);
+	let_go(g);
+}
+
 /* Every byte changed, and every length: never a crash, never taken for whole. */
 static void a_damaged_record_is_refused_whatever_was_damaged(void **state)
 {
@@ -409,6 +449,7 @@ int main(void)
 		WITH_RELEASE(a_rollback_cut_short_by_a_crash_lets_nobody_back),
 		WITH_RELEASE(a_plan_edited_meanwhile_is_taken_over_as_by_a_reload),
 		WITH_RELEASE(the_record_of_another_release_is_refused),
+		WITH_RELEASE(a_record_from_before_there_was_a_slack_goes_on_as_it_was),
 		WITH_RELEASE(a_damaged_record_is_refused_whatever_was_damaged),
 	};
 
