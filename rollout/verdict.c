@@ -105,10 +105,9 @@ static void say_arm(struct text *text, enum arm arm, const struct arm_counts *co
 	text_say(text, ")");
 }
 
-/* Both arms, over the stage or the last minute, whichever shows the difference. */
-static void say_arms(struct text *text, const struct verdict *verdict)
+/* Both arms, over the stage or the last minute. */
+static void say_arms(struct text *text, const struct verdict *verdict, bool minute)
 {
-	bool minute = verdict->material && !verdict->material_in_stage;
 	const struct arm_counts *arms = minute ? verdict->minute : verdict->stage;
 
 	if (minute)
@@ -120,11 +119,32 @@ static void say_arms(struct text *text, const struct verdict *verdict)
 		text_say(text, ", each user's failures counted once");
 }
 
-/* Ville's inequality: P(E ever reaches e) <= 1/e. */
-static void say_chance(struct text *text, const struct verdict *verdict)
+/* Whichever of the two shows the difference. */
+static void say_difference(struct text *text, const struct verdict *verdict)
 {
-	text_say(text, " would look this bad with probability at most ");
+	say_arms(text, verdict, verdict->material && !verdict->material_in_stage);
+}
+
+/* Ville's inequality: P(E ever reaches e) <= 1/e. */
+static void say_chance(struct text *text, const struct verdict *verdict, const char *what)
+{
+	text_say(text, " would %s with probability at most ", what);
 	say_share(text, fmax(1e-8, fmin(1, exp(-verdict->ln_e))));
+}
+
+/* By the canary alone. A burst is little of a long stage: then the last minute shows it. */
+static void say_over_budget(struct text *text, const struct verdict *verdict)
+{
+	const struct arm_counts *stage = &verdict->stage[ARM_CANARY];
+	const struct arm_counts *minute = &verdict->minute[ARM_CANARY];
+	double limit = fmin(1, 14.4 * verdict->budget);
+
+	say_arms(text, verdict, stage->bad <= limit * stage->n);
+	text_say(text, "; legacy is too small to compare with, but a canary failing at most ");
+	say_share(text, limit);
+	text_say(text, " (14.4 times its budget)");
+	say_chance(text, verdict,
+	    minute->bad <= limit * minute->n ? "fail so often at a time" : "look this bad");
 }
 
 static void say_burns(struct text *text, const struct verdict *verdict, const char *budget,
@@ -216,7 +236,7 @@ static void say_accuser(struct text *text, const struct verdict *verdict)
 		text_say(text, ", ");
 		say_arm(text, ARM_LEGACY, &accuser->arms[ARM_LEGACY]);
 		return;
-	default: say_arms(text, verdict);
+	default: say_difference(text, verdict);
 	}
 }
 
@@ -233,18 +253,11 @@ static void say_rollback(struct text *text, const struct verdict *verdict)
 	case REASON_LATENCY_BURNS_STEADILY:
 		say_burns(text, verdict, "latency", "30 min", "6 h", 6);
 		return;
-	case REASON_OVER_BUDGET:
-		say_arms(text, verdict);
-		text_say(text,
-		    "; legacy is too small to compare with, but a canary failing at most ");
-		say_share(text, fmin(1, 14.4 * verdict->budget));
-		text_say(text, " (14.4 times its budget)");
-		say_chance(text, verdict);
-		return;
+	case REASON_OVER_BUDGET: say_over_budget(text, verdict); return;
 	default:
 		say_accuser(text, verdict);
 		text_say(text, ": a healthy canary");
-		say_chance(text, verdict);
+		say_chance(text, verdict, "look this bad");
 	}
 }
 
@@ -263,7 +276,7 @@ static void say_suspect(struct text *text, const struct verdict *verdict)
 	}
 	say_accuser(text, verdict);
 	text_say(text, ": a healthy canary");
-	say_chance(text, verdict);
+	say_chance(text, verdict, "look this bad");
 	if (verdict->reason == REASON_SUSPECT_PATH)
 		text_say(text, "; that path class will be withdrawn once its own evidence "
 			       "suffices, the weight is frozen until then");
@@ -331,7 +344,7 @@ static void say_progress(struct text *text, const struct verdict *verdict)
 		break;
 	default: break;
 	}
-	say_arms(text, verdict);
+	say_difference(text, verdict);
 	if (verdict->ln_e >= -log(verdict->alpha) / 2)
 		text_say(text, "; the difference is real but too small to matter");
 	say_left_out(text, verdict);

@@ -445,6 +445,23 @@ static void a_verdict_explains_itself_with_its_figures(void **state)
 	    text);
 }
 
+/* A burst is little of a long stage: its share would speak for the canary. */
+static void a_burst_at_full_weight_is_told_by_the_last_minute(void **state)
+{
+	struct guard guard = guard_with_budget(.001);
+	char text[VERDICT_TEXT_SIZE];
+	struct verdict verdict;
+
+	(void)state;
+	observe_times(&guard, 600, 1, of(0, 0), of(1000, 0));
+	verdict = observe_times(&guard, 5, 1, of(0, 0), of(1000, 500));
+	assert_int_equal(verdict.reason, REASON_OVER_BUDGET);
+	verdict_reason_text(&verdict, text, sizeof(text));
+	assert_ptr_equal(strstr(text, "in the last minute, about: canary failed "), text);
+	assert_non_null(
+	    strstr(text, "a canary failing at most 1.4% (14.4 times its budget) would "));
+}
+
 static struct verdict large_verdict(void)
 {
 	struct arm_counts big = { 1e18, 9.9e17, 9.9e17 };
@@ -542,6 +559,7 @@ int main(void)
 		cmocka_unit_test(what_legacy_did_long_ago_excuses_nothing_at_full_weight),
 		cmocka_unit_test(every_reason_and_form_of_evidence_has_a_name),
 		cmocka_unit_test(a_verdict_explains_itself_with_its_figures),
+		cmocka_unit_test(a_burst_at_full_weight_is_told_by_the_last_minute),
 		cmocka_unit_test(every_reason_fits_its_text_however_large_the_figures),
 	};
 
