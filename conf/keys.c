@@ -133,8 +133,10 @@ static const struct key keys[] = {
 	{ SECTION_LISTEN, "untrusted_forwarded", KEY_CHOICE,
 	    AT(enum untrusted_forwarded, listen, untrusted_forwarded),
 	    .choices = untrusted_forwarded, .fallback = "replace", .reloads = true,
-	    .help = "what becomes of these headers from anyone else: replaced by weir's own; "
-		    "kept, the client's address appended; or dropped, and none set" },
+	    .help =
+		"what becomes of these headers, and of X-Real-IP, from anyone else: replaced "
+		"by weir's own, and those that weir does not set dropped; kept, the client's "
+		"address appended; or all dropped, and none set" },
 	{ SECTION_LISTEN, "forwarded", KEY_CHOICE, AT(enum forwarded_style, listen, forwarded),
 	    .choices = forwarded_styles, .fallback = "x", .reloads = true,
 	    .help = "which of them weir sends on: X-Forwarded-*, Forwarded (RFC 7239), or "

@@ -186,6 +186,8 @@ bool forwarded_apply(const struct forwarded_context *context, struct message *re
 	if (rfc7239 && !make_forwarded(context, keep, request, arena, &list, fault))
 		return false;
 	headers_drop(request, ALL_FIELDS & ~stay);
+	if (!keep)
+		headers_drop_hearsay(request);
 	return (!x || append_x(context, chain, stay, request, fault)) &&
 	       (!rfc7239 || append(request, FIELD_FORWARDED, SLICE("Forwarded"), list, fault));
 }

@@ -2,14 +2,15 @@
  * Who a request comes from, as proxies tell each other: X-Forwarded-For, -Proto and
  * -Host, and Forwarded (RFC 7239).
  *
- *     peer        policy     X-Forwarded-For        -Proto, -Host       Forwarded
- *     trusted     any        theirs, peer           theirs, else own    theirs, own
- *     untrusted   replace    peer                   own                 own
- *     untrusted   append     theirs, peer           own                 theirs, own
- *     untrusted   drop       none                   none                none
+ *     peer        policy     X-Forwarded-For        -Proto, -Host       Forwarded      others
+ *     trusted     any        theirs, peer           theirs, else own    theirs, own    theirs
+ *     untrusted   replace    peer                   own                 own            none
+ *     untrusted   append     theirs, peer           own                 theirs, own    theirs
+ *     untrusted   drop       none                   none                none           none
  *
  * where the style has that field; else it is dropped. Each is one field in the end,
  * however many came, but for a trusted peer's -Proto and -Host, which stay as they are.
+ * Others are X-Real-IP and all else that begins with X-Forwarded-, in any style.
  *
  * Sans-IO. Ownership: new slices point into the context, the message or the arena.
  */

@@ -83,6 +83,37 @@ bool headers_strip_hop_by_hop(
 	return true;
 }
 
+/* lower: how it is spelled in lower case. */
+static bool begins_with(struct slice name, struct slice lower)
+{
+	return name.len >= lower.len &&
+	       slice_equal_nocase((struct slice) { name.data, lower.len }, lower);
+}
+
+/* Of "x-real-ip" and "x-forwarded-" the letters that few other names have there. */
+static inline bool may_tell_of_client(struct slice name)
+{
+	return name.len >= 9 && (name.data[0] | 0x20) == 'x' &&
+	       ((name.data[2] | 0x20) == 'f' || (name.data[2] | 0x20) == 'r');
+}
+
+/* What tells servers who and where the client is, but for Forwarded. */
+static bool tells_of_client(struct slice name)
+{
+	return begins_with(name, SLICE("x-forwarded-")) ||
+	       slice_equal_nocase(name, SLICE("x-real-ip"));
+}
+
+void headers_drop_hearsay(struct message *request)
+{
+	struct field *end = request->fields + request->n_fields;
+
+	for (struct field *field = request->fields; field < end; field++) {
+		if (may_tell_of_client(field->name) && tells_of_client(field->name))
+			field->drop = true;
+	}
+}
+
 static bool has_underscore(struct slice name)
 {
 	return memchr(name.data, '_', name.len) != NULL;
@@ -168,13 +199,6 @@ bool headers_accept_trailers(const struct message *request)
 	return request->minor > 0 && has_element(request, FIELD_TE, SLICE("trailers"));
 }
 
-/* lower: how it is spelled in lower case. */
-static bool begins_with(struct slice name, struct slice lower)
-{
-	return name.len >= lower.len &&
-	       slice_equal_nocase((struct slice) { name.data, lower.len }, lower);
-}
-
 /* Accept-Ranges, ETag and the digests may come behind a body, by their own definitions. */
 static bool may_trail(const struct field *field)
 {
@@ -198,13 +222,11 @@ static bool may_trail(const struct field *field)
 		{ "vary", 4 },
 		{ "weir-token", 10 },
 		{ "www-authenticate", 16 },
-		{ "x-real-ip", 9 },
 	};
 
 	if (field->id != FIELD_OTHER && field->id != FIELD_DATE)
 		return false;
-	if (begins_with(field->name, SLICE("if-")) ||
-	    begins_with(field->name, SLICE("x-forwarded-")))
+	if (begins_with(field->name, SLICE("if-")) || tells_of_client(field->name))
 		return false;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		if (slice_equal_nocase(field->name, never[i]))

@@ -32,6 +32,9 @@ __attribute__((warn_unused_result)) bool headers_strip_hop_by_hop(
  */
 void headers_strip_replaced(struct message *request, bool allow_underscores);
 
+/* Marks what a request says of its client but in Forwarded: X-Forwarded-*, X-Real-IP. */
+void headers_drop_hearsay(struct message *request);
+
 /* The client takes trailer fields: TE: trailers (RFC 9110 10.1.4). */
 bool headers_accept_trailers(const struct message *request);
 

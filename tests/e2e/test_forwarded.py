@@ -71,6 +71,31 @@ def test_a_strangers_fields_are_dropped_and_none_are_set(ask):
     assert forwarded(ask(STRANGER, untrusted_forwarded="drop", forwarded="both")) == {}
 
 
+OTHERS = tuple((name, "1") for name in (
+    "X-Forwarded-Port", "x-forwarded-prefix", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Server",
+    "X-Forwarded-By", "X-REAL-IP"))
+
+
+def others(seen):
+    return [(n, v) for n, v in seen.fields if (n, v) in OTHERS]
+
+
+@pytest.mark.parametrize("style", ["x", "rfc7239"])
+@pytest.mark.parametrize("policy", ["replace", "drop"])
+def test_what_weir_does_not_write_itself_is_not_a_strangers_to_say_either(ask, policy, style):
+    seen = ask(STRANGER, (*OTHERS, ("X-Forwardedness", "2")), untrusted_forwarded=policy, forwarded=style)
+    assert others(seen) == [] and seen.fields.get("X-Forwardedness") == "2"
+
+
+def test_to_append_leaves_it_as_it_came(ask):
+    assert others(ask(STRANGER, OTHERS, untrusted_forwarded="append")) == list(OTHERS)
+
+
+@pytest.mark.parametrize("policy", ["replace", "append", "drop"])
+def test_a_trusted_peer_says_it(ask, policy):
+    assert others(ask(TRUSTED, OTHERS, untrusted_forwarded=policy)) == list(OTHERS)
+
+
 @pytest.mark.parametrize("policy", ["replace", "append", "drop"])
 def test_a_trusted_peers_fields_go_on_whatever_strangers_may_do(ask, policy):
     seen = ask(TRUSTED, MINE, untrusted_forwarded=policy, forwarded="both")
