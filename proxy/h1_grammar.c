@@ -1,12 +1,14 @@
 #include "proxy/h1_grammar.h"
 
+#include "base/address.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
 enum {
 	TOKEN = 1 << 0,
-	HOST = 1 << 1, /* unreserved / pct-encoded / sub-delims */
+	HOST = 1 << 1, /* unreserved / sub-delims */
 	DIGIT = 1 << 2,
 	HEX = 1 << 3,
 };
@@ -15,7 +17,7 @@ static const uint8_t classes[256] = {
 	['!'] = TOKEN | HOST,
 	['#'] = TOKEN,
 	['$'] = TOKEN | HOST,
-	['%'] = TOKEN | HOST,
+	['%'] = TOKEN,
 	['&'] = TOKEN | HOST,
 	['\''] = TOKEN | HOST,
 	['('] = HOST,
@@ -132,16 +134,63 @@ static bool all_in_class(struct slice s, unsigned class)
 	return true;
 }
 
-/* "[" IPv6address "]"; whether the groups make sense is for whoever connects. */
-static bool is_ip_literal(struct slice s)
+/* A name with pct-encoded bytes, which few have: apart, so that the others are read fast. */
+__attribute__((cold, noinline)) static bool is_encoded_name(struct slice s)
 {
-	if (s.len < 4 || s.data[0] != '[' || s.data[s.len - 1] != ']')
+	for (size_t i = 0; i < s.len; i++) {
+		if (in_class(s.data[i], HOST))
+			continue;
+		if (s.data[i] != '%' || s.len - i < 3 || !in_class(s.data[i + 1], HEX) ||
+		    !in_class(s.data[i + 2], HEX))
+			return false;
+		i += 2;
+	}
+	return true;
+}
+
+/* IPvFuture = "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) */
+static bool is_future_address(struct slice s)
+{
+	size_t i = 1;
+
+	if (ascii_lower(s.data[0]) != 'v')
 		return false;
-	for (size_t i = 1; i < s.len - 1; i++) {
-		if (!in_class(s.data[i], HEX) && s.data[i] != ':' && s.data[i] != '.')
+	while (i < s.len && in_class(s.data[i], HEX))
+		i++;
+	if (i == 1 || s.len - i < 2 || s.data[i] != '.')
+		return false;
+	while (++i < s.len) {
+		if (!in_class(s.data[i], HOST) && s.data[i] != ':')
 			return false;
 	}
 	return true;
+}
+
+/* "[" ( IPv6address / IPvFuture ) "]", the first bracket seen. Apart, as few hosts are one. */
+__attribute__((cold, noinline)) static bool is_ip_literal(struct slice s)
+{
+	struct slice inner;
+	struct ip_address ip;
+
+	if (s.len < 4 || s.data[s.len - 1] != ']')
+		return false;
+	inner = (struct slice) { s.data + 1, s.len - 2 };
+	if (is_future_address(inner))
+		return true;
+	/* Without a colon it would be an IPv4 address, which has no brackets. */
+	return memchr(inner.data, ':', inner.len) != NULL && ip_address_parse(inner, &ip);
+}
+
+/* What no connection can have is none; an empty one is the scheme's (RFC 3986 3.2.3). */
+static bool is_port(const char *digits, size_t n)
+{
+	uint32_t port = 0;
+
+	if (n > 5)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		port = port * 10 + (uint32_t)(digits[i] - '0');
+	return port <= UINT16_MAX;
 }
 
 bool h1_is_authority(struct slice s)
@@ -152,11 +201,14 @@ bool h1_is_authority(struct slice s)
 	while (digits < s.len && in_class(s.data[s.len - 1 - digits], DIGIT))
 		digits++;
 	if (digits < s.len && s.data[s.len - 1 - digits] == ':') {
-		if (digits > 5)
-			return false;
 		host.len -= digits + 1;
+		if (!is_port(s.data + s.len - digits, digits))
+			return false;
 	}
 	if (host.len == 0 || host.len > 255)
 		return false;
-	return is_ip_literal(host) || all_in_class(host, HOST);
+	if (host.data[0] == '[')
+		return is_ip_literal(host);
+	/* reg-name; an IPv4 address is one, too. */
+	return all_in_class(host, HOST) || is_encoded_name(host);
 }

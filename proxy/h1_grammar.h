@@ -22,7 +22,10 @@ bool h1_is_target_char(char c);
  */
 const char *h1_skip_field_text(const char *at, const char *end);
 
-/* uri-host [ ":" port ], not empty. */
+/*
+ * uri-host [ ":" port ] of at most 255 bytes, not empty: a name, an IPv4 address, or in
+ * brackets an IPv6 one or one yet to come (RFC 3986 3.2.2); a port is at most 65535.
+ */
 bool h1_is_authority(struct slice s);
 
 #endif

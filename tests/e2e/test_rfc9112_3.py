@@ -22,6 +22,24 @@ def test_3_1_methods_are_case_sensitive(shop):
     assert shop.legacy.requests == []
 
 
+# 3.2 Host.
+
+
+@pytest.mark.parametrize("host", ["a%zz", "a%", "[::::]", "[1.2]", "a:99999"])
+def test_3_2_a_host_that_is_none_is_refused(shop, host):
+    with Client(shop.port) as client:
+        assert client.request(fields={"Host": host}).status == 400
+    with Client(shop.port) as client:
+        assert client.request(target=f"http://{host}/").status == 400
+    assert shop.legacy.requests == []
+
+
+@pytest.mark.parametrize("host", ["%61.example", "[::ffff:192.0.2.7]:65535", "[v1.a:b]", "192.0.2.256"])
+def test_3_2_a_host_of_the_grammar_goes_on_as_it_was_sent(send, host):
+    seen, response = send([("Host", host)])
+    assert (response.status, seen.fields.all("Host")) == (200, [host])
+
+
 # 3.2.1 Origin form.
 
 
