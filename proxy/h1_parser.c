@@ -1,6 +1,7 @@
 #include "proxy/h1_parser.h"
 
 #include "proxy/h1_grammar.h"
+#include "proxy/headers.h"
 
 #include <assert.h>
 
@@ -110,6 +111,7 @@ static void init(struct h1_parser *parser, llhttp_type_t type, const struct h1_l
 	parser->extra_bytes = 0;
 	parser->framing_bytes = 0;
 	parser->trailers = NULL;
+	parser->nominated_bytes = 0;
 	parser->piece = (struct slice) { 0 };
 	parser->complete = false;
 	parser->fault = (struct h1_fault) { 0 };
@@ -199,6 +201,22 @@ static enum h1_event fail_head(struct h1_parser *parser, struct slice input)
 	}
 }
 
+/*
+ * The trailer fields come when the head is gone: the names that its Connection gives are
+ * kept with them. Without the memory for it there are no trailers (RFC 9110 6.5.1).
+ * Apart, so that a message of known length does not pay for it.
+ */
+__attribute__((noinline)) static void keep_nominated(
+    struct h1_parser *parser, const struct message *message)
+{
+	if (parser->trailers == NULL)
+		return;
+	if (!headers_nominate_trailers(message, parser->trailers))
+		parser->trailers = NULL;
+	else
+		parser->nominated_bytes = buffer_len(parser->trailers);
+}
+
 /* Whole heads only, so that a peer's split of its bytes cannot matter. */
 static enum h1_event finish_head(
     struct h1_parser *parser, struct slice head, struct message *message)
@@ -223,6 +241,7 @@ static enum h1_event finish_head(
 		parser->state = H1_STATE_CHUNKED;
 		parser->llhttp.settings = (void *)&body_settings;
 		llhttp_resume(&parser->llhttp);
+		keep_nominated(parser, message);
 	} else if (parser->llhttp.type == HTTP_RESPONSE &&
 		   message_find(message, FIELD_TRANSFER_ENCODING) == NULL) {
 		parser->state = H1_STATE_TO_EOF;
@@ -368,12 +387,28 @@ void h1_parser_keep_trailers(struct h1_parser *parser, struct buffer *trailers)
 	parser->trailers = trailers;
 }
 
+bool h1_parser_has_trailers(const struct h1_parser *parser)
+{
+	return parser->trailers != NULL &&
+	       buffer_len(parser->trailers) > parser->nominated_bytes;
+}
+
+struct slice h1_parser_nominated(const struct h1_parser *parser)
+{
+	if (parser->nominated_bytes == 0)
+		return (struct slice) { 0 };
+	return (struct slice) { buffer_slice(parser->trailers).data, parser->nominated_bytes };
+}
+
 bool h1_parser_trailers(const struct h1_parser *parser, struct message *message)
 {
 	struct slice lines = { 0 };
 
-	if (parser->trailers != NULL && buffer_len(parser->trailers) > 0)
+	if (h1_parser_has_trailers(parser)) {
 		lines = buffer_slice(parser->trailers);
+		lines.data += parser->nominated_bytes;
+		lines.len -= parser->nominated_bytes;
+	}
 	return h1_head_read_trailers(lines, parser->limits, message);
 }
 

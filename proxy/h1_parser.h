@@ -50,6 +50,7 @@ struct h1_parser {
 	size_t extra_bytes;      /* chunk extensions and trailers, which are capped */
 	size_t framing_bytes;    /* of chunked framing, since the last piece of body */
 	struct buffer *trailers; /* where trailer fields are kept; NULL: dropped */
+	size_t nominated_bytes;  /* before them in it: the names that Connection gives */
 	struct slice piece;      /* the last body bytes llhttp reported */
 	bool complete;           /* llhttp reported the end of the message */
 	struct h1_fault fault;
@@ -65,6 +66,12 @@ void h1_parser_init_response(
  * the caller's, empty, and must outlive the message.
  */
 void h1_parser_keep_trailers(struct h1_parser *parser, struct buffer *trailers);
+
+/* After H1_END: trailer fields have come, well-formed or not. */
+bool h1_parser_has_trailers(const struct h1_parser *parser);
+
+/* The names of those that Connection nominates, so that they end here: a list. */
+struct slice h1_parser_nominated(const struct h1_parser *parser);
 
 /*
  * After H1_END: the trailer fields, as the fields of an otherwise empty message

@@ -200,7 +200,7 @@ bool headers_accept_trailers(const struct message *request)
 }
 
 /* Accept-Ranges, ETag and the digests may come behind a body, by their own definitions. */
-static bool may_trail(const struct field *field)
+static bool may_trail(enum field_id id, struct slice name)
 {
 	static const struct slice never[] = {
 		{ "accept", 6 },
@@ -224,24 +224,67 @@ static bool may_trail(const struct field *field)
 		{ "www-authenticate", 16 },
 	};
 
-	if (field->id != FIELD_OTHER && field->id != FIELD_DATE)
+	if (id != FIELD_OTHER && id != FIELD_DATE)
 		return false;
-	if (begins_with(field->name, SLICE("if-")) || tells_of_client(field->name))
+	if (begins_with(name, SLICE("if-")) || tells_of_client(name))
 		return false;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-		if (slice_equal_nocase(field->name, never[i]))
+		if (slice_equal_nocase(name, never[i]))
 			return false;
 	}
 	return true;
 }
 
-void headers_strip_trailers(struct message *trailers, bool allow_underscores)
+/* A message with more options than are looked at is refused by its head. */
+static bool nominate_trailers(struct slice options, struct buffer *names)
+{
+	unsigned n = 0;
+	struct slice option;
+
+	while (n++ < CONNECTION_OPTIONS_MAX && slice_next_element(&options, &option)) {
+		if (slice_equal_nocase(option, SLICE("close")) ||
+		    !may_trail(field_identify(option), option))
+			continue;
+		if (!buffer_append(names, option.data, option.len) ||
+		    !buffer_append(names, ",", 1))
+			return false;
+	}
+	return true;
+}
+
+bool headers_nominate_trailers(const struct message *message, struct buffer *names)
+{
+	if (!message_has(message, FIELD_BIT(FIELD_CONNECTION)))
+		return true;
+	for (uint32_t i = 0; i < message->n_fields; i++) {
+		const struct field *field = &message->fields[i];
+
+		if (field->id == FIELD_CONNECTION && !nominate_trailers(field->value, names))
+			return false;
+	}
+	return true;
+}
+
+static bool is_in_list(struct slice list, struct slice name)
+{
+	struct slice element;
+
+	while (slice_next_element(&list, &element)) {
+		if (slice_equal_nocase(element, name))
+			return true;
+	}
+	return false;
+}
+
+void headers_strip_trailers(
+    struct message *trailers, struct slice nominated, bool allow_underscores)
 {
 	for (uint32_t i = 0; i < trailers->n_fields; i++) {
 		struct field *field = &trailers->fields[i];
 
-		field->drop =
-		    !may_trail(field) || (!allow_underscores && has_underscore(field->name));
+		field->drop = !may_trail(field->id, field->name) ||
+			      is_in_list(nominated, field->name) ||
+			      (!allow_underscores && has_underscore(field->name));
 	}
 }
 

@@ -6,6 +6,7 @@
 #ifndef PROXY_HEADERS_H
 #define PROXY_HEADERS_H
 
+#include "base/buffer.h"
 #include "base/message.h"
 #include "proxy/h1_head.h"
 
@@ -39,11 +40,21 @@ void headers_drop_hearsay(struct message *request);
 bool headers_accept_trailers(const struct message *request);
 
 /*
+ * Which trailer fields Connection nominates, for when they come: their names are appended,
+ * each with a comma behind it. Nothing where it names none that could trail. False when
+ * out of memory.
+ */
+__attribute__((warn_unused_result)) bool headers_nominate_trailers(
+    const struct message *message, struct buffer *names);
+
+/*
  * Marks the trailer fields that must not come behind a body: framing, routing,
  * credentials, what modifies a request or controls a response, what says how to read
- * the content (RFC 9110 6.5.1); and, unless they are allowed, names with an underscore.
+ * the content (RFC 9110 6.5.1); those that Connection nominates (7.6.1), a list of names;
+ * and, unless they are allowed, names with an underscore.
  */
-void headers_strip_trailers(struct message *trailers, bool allow_underscores);
+void headers_strip_trailers(
+    struct message *trailers, struct slice nominated, bool allow_underscores);
 
 /*
  * The protocols a client asks to change to, or an empty slice: where it does not

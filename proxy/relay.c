@@ -171,12 +171,12 @@ bool relay_write_last_chunk(
 	struct buffer section;
 	bool ok;
 
-	if (buffer_len(parser->trailers) == 0)
+	if (!h1_parser_has_trailers(parser))
 		return sendq_copy(q, SLICE(H1_LAST_CHUNK));
 	/* What llhttp lets pass and the RFC does not is left behind. */
 	if (!h1_parser_trailers(parser, trailers))
 		message_clear(trailers);
-	headers_strip_trailers(trailers,
+	headers_strip_trailers(trailers, h1_parser_nominated(parser),
 	    !to_server || relay->client->acceptor->conf.underscores == UNDERSCORES_ALLOW);
 	rewrite_trailers(
 	    to_server ? &conf->request_headers : &conf->response_headers, trailers);

@@ -4,6 +4,7 @@ import pytest
 
 from support.client import Client
 from support.upstream import Reply
+from support.wire import chunked
 
 # 7.6.1 Connection.
 
@@ -34,6 +35,50 @@ def test_7_6_1_fields_that_the_service_nominates_end_here(shop, send):
     _, response = send()
     assert not response.fields.all("X-Secret") and not response.fields.all("Keep-Alive")
     assert response.fields.get("X-Stays") == "3"
+
+
+def body_with(trailers):
+    return chunked([b"abc"])[:-2] + b"".join(b"%s: 1\r\n" % t for t in trailers) + b"\r\n"
+
+
+@pytest.mark.parametrize("piece", [None, 1], ids=["whole", "byte-by-byte"])
+@pytest.mark.parametrize("options, left", [
+    (["X-Hop"], ["X-Sum"]), (["keep-alive", "close, x-HOP,"], ["X-Sum"]), (["x-sum, X-Hop"], []),
+    (["keep-alive"], ["X-Hop", "X-Sum"]), (["X-Ho, X-Hop-Not"], ["X-Hop", "X-Sum"]),
+])
+def test_7_6_1_trailers_that_the_client_nominates_end_here(shop, options, left, piece):
+    fields = [("Transfer-Encoding", "chunked"), *(("Connection", o) for o in options)]
+    with Client(shop.port) as client:
+        response = client.request("POST", "/", fields, body_with([b"X-Hop", b"X-Sum"]), piece=piece)
+    assert response.status == 200 and shop.legacy.last.body == b"abc"
+    assert [n for n, _ in shop.legacy.last.trailers] == left
+
+
+@pytest.mark.parametrize("options, left", [("X-Hop", ["X-Sum"]), ("X-Sum, x-hop", []), ("X", ["X-Hop", "X-Sum"])])
+def test_7_6_1_trailers_that_the_service_nominates_end_here(shop, options, left):
+    shop.legacy.on("/down", Reply(framing="chunked", pieces=(b"abc",), fields=(("Connection", options),),
+                                  trailers=(("X-Hop", "1"), ("X-Sum", "1"))))
+    with Client(shop.port) as client:
+        response = client.request(target="/down")
+        assert response.body == b"abc" and [n for n, _ in response.trailers] == left
+        assert client.request(target="/next").status == 200
+
+
+def test_7_6_1_what_one_request_nominates_is_not_nominated_by_the_next(shop):
+    chunked_too = ("Transfer-Encoding", "chunked")
+    with Client(shop.port) as client:
+        client.send(Client.format("POST", "/a", [chunked_too, ("Connection", "X-Hop")], body_with([b"X-Hop"]))
+                    + Client.format("POST", "/b", [chunked_too], body_with([b"X-Hop"])))
+        assert [client.read().status for _ in "ab"] == [200, 200]
+    assert [[n for n, _ in r.trailers] for r in shop.legacy.requests] == [[], ["X-Hop"]]
+
+
+def test_7_6_1_a_body_without_the_trailers_that_were_nominated_just_ends(shop):
+    with Client(shop.port) as client:
+        fields = {"Transfer-Encoding": "chunked", "Connection": "X-Hop"}
+        assert client.request("POST", "/", fields, body_with([])).status == 200
+        assert client.request(target="/next").status == 200
+    assert (shop.legacy.requests[0].body, shop.legacy.requests[0].trailers) == (b"abc", [])
 
 
 def test_7_6_1_a_client_cannot_nominate_away_what_weir_sets(send):

@@ -564,6 +564,71 @@ static void a_parser_has_begun_with_the_first_byte(void **state)
 	assert_true(h1_parser_begun(&parser));
 }
 
+/* A whole chunked request up to its end; trailers: where they go. */
+static void read_chunked_request(
+    struct h1_parser *parser, struct buffer *trailers, struct slice rest)
+{
+	static const struct h1_limits limits = { 1000, 10, 50 };
+	static struct message message;
+	enum h1_event event = H1_NEED_MORE;
+
+	h1_parser_init_request(parser, &limits);
+	h1_parser_keep_trailers(parser, trailers);
+	while (event != H1_END) {
+		struct slice data;
+		size_t used;
+
+		event = h1_parser_next(parser, rest, &message, &used, &data);
+		assert_true(event == H1_HEAD || event == H1_DATA || event == H1_END);
+		rest.data += used;
+		rest.len -= used;
+	}
+}
+
+#define CHUNKED_HEAD "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+
+/* RFC 9110 7.6.1 */
+static void the_names_that_connection_gives_are_there_when_the_trailers_come(void **state)
+{
+	static struct message message;
+	struct h1_parser parser;
+	struct buffer trailers;
+
+	(void)state;
+	buffer_init(&trailers, 1000);
+	read_chunked_request(&parser, &trailers,
+	    SLICE(CHUNKED_HEAD "Connection: close, X-Hop\r\n\r\n"
+			       "1\r\na\r\n0\r\nX-Hop: 1\r\nX-Sum: 2\r\n\r\n"));
+	assert_true(slice_equal(h1_parser_nominated(&parser), SLICE("X-Hop,")));
+	assert_true(h1_parser_has_trailers(&parser));
+	assert_true(h1_parser_trailers(&parser, &message));
+	assert_int_equal(message.n_fields, 2);
+	assert_true(slice_equal(message.fields[0].name, SLICE("X-Hop")));
+	assert_true(slice_equal(message.fields[1].value, SLICE("2")));
+	buffer_reset(&trailers, 0);
+	read_chunked_request(&parser, &trailers,
+	    SLICE(CHUNKED_HEAD "Connection: X-Hop\r\n\r\n1\r\na\r\n0\r\n\r\n"));
+	assert_false(h1_parser_has_trailers(&parser));
+	buffer_done(&trailers);
+}
+
+static void without_memory_for_the_names_there_are_no_trailers(void **state)
+{
+	struct h1_parser parser;
+	struct buffer trailers;
+
+	(void)state;
+	for (size_t cap = 0; cap < 6; cap++) {
+		buffer_init(&trailers, cap);
+		read_chunked_request(&parser, &trailers,
+		    SLICE(CHUNKED_HEAD "Connection: X-Hop\r\n\r\n"
+				       "1\r\na\r\n0\r\nX-Hop: 1\r\n\r\n"));
+		assert_false(h1_parser_has_trailers(&parser));
+		assert_int_equal(h1_parser_nominated(&parser).len, 0);
+		buffer_done(&trailers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -577,6 +642,9 @@ int main(void)
 		cmocka_unit_test(status_lines_are_read_by_the_letter),
 		cmocka_unit_test(a_response_ends_where_the_rules_say),
 		cmocka_unit_test(a_parser_has_begun_with_the_first_byte),
+		cmocka_unit_test(
+		    the_names_that_connection_gives_are_there_when_the_trailers_come),
+		cmocka_unit_test(without_memory_for_the_names_there_are_no_trailers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

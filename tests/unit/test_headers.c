@@ -272,7 +272,7 @@ static void trailers_that_change_the_message_are_dropped(void **state)
 		begin(1);
 		add(never[i], "1");
 		add("X-Checksum", "abc");
-		headers_strip_trailers(&message, true);
+		headers_strip_trailers(&message, SLICE(""), true);
 		assert_left("X-Checksum: abc");
 	}
 }
@@ -286,7 +286,7 @@ static void trailers_whose_definitions_let_them_come_last_pass(void **state)
 	add("Accept-Ranges", "2");
 	add("Content-Digest", "3");
 	add("Date", "4");
-	headers_strip_trailers(&message, false);
+	headers_strip_trailers(&message, SLICE(""), false);
 	assert_left("ETag: 1, Accept-Ranges: 2, Content-Digest: 3, Date: 4");
 }
 
@@ -297,8 +297,67 @@ static void trailers_with_underscores_are_dropped_unless_they_are_allowed(void *
 		begin(1);
 		add("Content_Length", "5");
 		add("X-One", "a_b");
-		headers_strip_trailers(&message, allowed);
+		headers_strip_trailers(&message, SLICE(""), allowed);
 		assert_left(allowed ? "Content_Length: 5, X-One: a_b" : "X-One: a_b");
+	}
+}
+
+/* The names that are kept of the message's Connection fields. */
+static void assert_nominated(const char *expected)
+{
+	struct buffer names;
+
+	buffer_init(&names, 1000);
+	assert_true(headers_nominate_trailers(&message, &names));
+	if (strcmp(expected, "") == 0)
+		assert_null(names.data);
+	else
+		assert_true(slice_equal(buffer_slice(&names), slice_of(expected)));
+	buffer_done(&names);
+}
+
+/* RFC 9110 7.6.1: any header or trailer fields of that name. */
+static void trailers_that_connection_nominates_stop_here(void **state)
+{
+	(void)state;
+	begin(1);
+	add("Connection", "X-Hop, ,close,\tdate ");
+	add("X-Two", "2");
+	add("connection", "X-More");
+	assert_nominated("X-Hop,date,X-More,");
+	begin(1);
+	add("X-Hop-Not", "1");
+	add("x-hop", "2");
+	add("X-Mor", "3");
+	add("X-MORE", "4");
+	add("Date", "5");
+	add("close", "6");
+	headers_strip_trailers(&message, SLICE("X-Hop,date,X-More,"), true);
+	assert_left("X-Hop-Not: 1, X-Mor: 3, close: 6");
+}
+
+static void of_the_usual_connection_options_nothing_is_kept(void **state)
+{
+	(void)state;
+	begin(1);
+	add("X-Hop", "1");
+	assert_nominated("");
+	add("Connection",
+	    "keep-alive, Upgrade, TE, close, Trailer, X-Forwarded-For, X-Real-IP");
+	assert_nominated("");
+}
+
+static void nominations_that_there_is_no_memory_for_are_told(void **state)
+{
+	struct buffer names;
+
+	(void)state;
+	begin(1);
+	add("Connection", "X-Hop, X-More");
+	for (size_t cap = 0; cap <= 13; cap++) {
+		buffer_init(&names, cap);
+		assert_int_equal(headers_nominate_trailers(&message, &names), cap == 13);
+		buffer_done(&names);
 	}
 }
 
@@ -512,6 +571,9 @@ int main(void)
 		cmocka_unit_test(trailers_that_change_the_message_are_dropped),
 		cmocka_unit_test(trailers_whose_definitions_let_them_come_last_pass),
 		cmocka_unit_test(trailers_with_underscores_are_dropped_unless_they_are_allowed),
+		cmocka_unit_test(trailers_that_connection_nominates_stop_here),
+		cmocka_unit_test(of_the_usual_connection_options_nothing_is_kept),
+		cmocka_unit_test(nominations_that_there_is_no_memory_for_are_told),
 		cmocka_unit_test(only_another_protocol_than_http_is_changed_to),
 		cmocka_unit_test(an_upgrade_needs_its_option_http_1_1_and_no_body),
 		cmocka_unit_test(max_forwards_is_counted_down_and_ends_at_zero),
