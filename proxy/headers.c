@@ -327,6 +327,19 @@ struct slice headers_upgrade(
 	return upgrade->value;
 }
 
+/* More than can be counted is the most that can (RFC 9110 7.6.2). */
+static bool read_count(struct slice value, uint64_t *n)
+{
+	*n = UINT64_MAX;
+	if (value.len == 0 || slice_to_u64(value, n))
+		return value.len > 0;
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return false;
+	}
+	return true;
+}
+
 bool headers_count_forward(struct message *request, char digits[MAX_FORWARDS_DIGITS])
 {
 	struct field *counted = NULL;
@@ -341,7 +354,7 @@ bool headers_count_forward(struct message *request, char digits[MAX_FORWARDS_DIG
 		struct field *field = &request->fields[i];
 		uint64_t n;
 
-		if (field->id != FIELD_MAX_FORWARDS || !slice_to_u64(field->value, &n))
+		if (field->id != FIELD_MAX_FORWARDS || !read_count(field->value, &n))
 			continue;
 		least = n < least ? n : least;
 		counted = field;

@@ -66,7 +66,8 @@ struct slice headers_upgrade(
 /*
  * Max-Forwards of OPTIONS and TRACE (RFC 9110 7.6.2): false where it is used up
  * and the request ends here; else it is counted down, in `digits`. Of several the
- * smallest counts, and goes on alone.
+ * smallest counts, and goes on alone; one beyond 64 bits counts as the largest within.
+ * What is no number is left as it is.
  */
 enum {
 	MAX_FORWARDS_DIGITS = 24

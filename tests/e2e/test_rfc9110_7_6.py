@@ -190,10 +190,16 @@ def test_7_6_2_max_forwards_of_other_methods_means_nothing(send, method):
     assert seen.fields.get("Max-Forwards") == "0"
 
 
-@pytest.mark.parametrize("value", ["", "-1", "x", "99999999999999999999999"])
-def test_7_6_2_a_max_forwards_that_is_no_number_harms_no_one(send, value):
+@pytest.mark.parametrize("value", ["", "-1", "x", "0, 5"])
+def test_7_6_2_a_max_forwards_that_is_no_number_harms_no_one_and_goes_on(send, value):
     seen, response = send([("Max-Forwards", value)], method="OPTIONS")
     assert response.status == 200 and seen.method == "OPTIONS"
+    assert seen.fields.all("Max-Forwards") == [value]
+
+
+def test_7_6_2_a_max_forwards_beyond_all_counting_counts_as_the_largest(send):
+    seen, _ = send([("Max-Forwards", "99999999999999999999999")], method="OPTIONS")
+    assert seen.fields.get("Max-Forwards") == str(2**64 - 2)
 
 
 # 7.6.3 Via.

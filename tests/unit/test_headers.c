@@ -423,7 +423,19 @@ static void max_forwards_is_counted_down_and_ends_at_zero(void **state)
 		{ METHOD_TRACE, "1", true, "Max-Forwards: 0" },
 		{ METHOD_OPTIONS, "0", false, "Max-Forwards: 0" },
 		{ METHOD_GET, "0", true, "Max-Forwards: 0" },
+		{ METHOD_OPTIONS, "18446744073709551615", true,
+		    "Max-Forwards: 18446744073709551614" },
+		/* More than can be counted is the most that can. */
+		{ METHOD_OPTIONS, "18446744073709551616", true,
+		    "Max-Forwards: 18446744073709551614" },
+		{ METHOD_TRACE, "99999999999999999999999", true,
+		    "Max-Forwards: 18446744073709551614" },
+		/* Nobody can tell what is no number: the next one may read it otherwise. */
 		{ METHOD_OPTIONS, "many", true, "Max-Forwards: many" },
+		{ METHOD_OPTIONS, "0, 5", true, "Max-Forwards: 0, 5" },
+		{ METHOD_OPTIONS, "99999999999999999999999x", true,
+		    "Max-Forwards: 99999999999999999999999x" },
+		{ METHOD_OPTIONS, "", true, "Max-Forwards: " },
 	};
 
 	(void)state;
@@ -449,6 +461,7 @@ static void of_several_max_forwards_the_smallest_counts_and_goes_on_alone(void *
 		{ { "3", "5", "5" }, true, "Max-Forwards: 2" },
 		{ { "5", "many", "" }, true, "Max-Forwards: 4" },
 		{ { "many", "5", "5" }, true, "Max-Forwards: 4" },
+		{ { "99999999999999999999999", "5", "6" }, true, "Max-Forwards: 4" },
 		{ { "5", "0", "5" }, false,
 		    "Max-Forwards: 5, Max-Forwards: 0, Max-Forwards: 5" },
 	};
