@@ -113,6 +113,17 @@ def test_6_5_endless_trailers_are_refused(shop):
     assert not any(r.complete for r in shop.legacy.requests)
 
 
+@pytest.mark.parametrize("n, passed", [(100, True), (101, False)])
+def test_6_5_1_more_trailers_than_max_fields_are_left_out_altogether(shop, n, passed):
+    shop.legacy.on("/down", Reply(framing="chunked", pieces=(b"abc",),
+                                  trailers=tuple((f"X-{i}", "1") for i in range(n))))
+    with Client(shop.port) as client:
+        response = client.request("POST", "/down", [CHUNKED], body_with([(b"X-%d" % i, b"1") for i in range(n)]))
+        assert response.body == b"abc" and len(response.trailers) == n * passed
+        assert client.request(target="/next").status == 200
+    assert (shop.legacy.requests[0].body, len(shop.legacy.requests[0].trailers)) == (b"abcdef", n * passed)
+
+
 def test_6_5_http_1_0_is_sent_no_trailers(shop):
     shop.legacy.on("/down", Reply(framing="chunked", pieces=(b"abc",), fields=(("Trailer", "X-Sum"),),
                                   trailers=(("X-Sum", "7"),)))
