@@ -1,5 +1,6 @@
 #include "admin/cli_setting.h"
 
+#include "base/directory.h"
 #include "conf/keys.h"
 #include "conf/lines.h"
 #include "conf/load.h"
@@ -67,7 +68,7 @@ char *cli_setting_of(const char *path, const char *key, struct error *err)
 {
 	FILE *file = fopen(path, "rb");
 	char *text = malloc(CONFIG_MAX_BYTES);
-	char *found = NULL;
+	char *written = NULL, *found = NULL;
 	size_t len;
 
 	if (file == NULL || text == NULL) {
@@ -79,11 +80,14 @@ char *cli_setting_of(const char *path, const char *key, struct error *err)
 		else if (!feof(file))
 			error_set(err, "%s is larger than %d MiB: no configuration", path,
 			    CONFIG_MAX_BYTES >> 20);
-		else if ((found = cli_setting_in((struct slice) { text, len }, key)) == NULL)
+		else if ((written = cli_setting_in((struct slice) { text, len }, key)) ==
+			     NULL ||
+			 (found = directory_beside(path, written)) == NULL)
 			error_set(err, "out of memory");
 	}
 	if (file != NULL)
 		fclose(file);
+	free(written);
 	free(text);
 	return found;
 }

@@ -1,5 +1,5 @@
 /*
- * One setting of [weir] in a configuration, for the commands that need no more of it.
+ * One setting of [weir] in a configuration, a path, for the commands that need no more of it.
  * No name is resolved, and nothing else is checked: whatever may be wrong with the rest
  * of the file does not stand in a person's way.
  */
@@ -15,7 +15,7 @@
  */
 __attribute__((warn_unused_result)) char *cli_setting_in(struct slice text, const char *key);
 
-/* The same of a file; NULL where it cannot be read, and err says why. */
+/* The same of a file, as the path is seen from here; NULL: it cannot be read, err says why. */
 __attribute__((warn_unused_result)) char *cli_setting_of(
     const char *path, const char *key, struct error *err);
 

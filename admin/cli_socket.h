@@ -16,7 +16,7 @@
  */
 __attribute__((warn_unused_result)) char *cli_socket_in(struct slice text);
 
-/* The same of a file; NULL where it cannot be read, and err says why. */
+/* The same of a file, as the path is seen from here; NULL: it cannot be read, err says why. */
 __attribute__((warn_unused_result)) char *cli_socket_of(const char *path, struct error *err);
 
 /* Where it is unless set otherwise. */

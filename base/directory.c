@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,6 +53,20 @@ bool directory_make_for(const char *file, struct error *err)
 	memcpy(path, file, len);
 	path[len] = '\0';
 	return directory_make(path, err);
+}
+
+char *directory_beside(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	size_t len = slash != NULL && path[0] != '/' ? (size_t)(slash - file) + 1 : 0;
+	size_t size = strlen(path) + 1;
+	char *joined = malloc(len + size);
+
+	if (joined == NULL)
+		return NULL;
+	memcpy(joined, file, len);
+	memcpy(joined + len, path, size);
+	return joined;
 }
 
 bool directory_still_has(const char *path, int fd)

@@ -18,6 +18,13 @@ __attribute__((warn_unused_result)) bool directory_make(const char *path, struct
 __attribute__((warn_unused_result)) bool directory_make_for(
     const char *file, struct error *err);
 
+/*
+ * A path that a file names, as it is to be opened: a relative one is relative to the
+ * directory of that file, wherever weir or a command of its is started. free() it. NULL
+ * when out of memory.
+ */
+__attribute__((warn_unused_result)) char *directory_beside(const char *file, const char *path);
+
 /* Whether the path, of a directory or a file, still names what is open: nobody took it away. */
 bool directory_still_has(const char *path, int fd);
 

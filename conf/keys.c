@@ -465,7 +465,7 @@ static const char *kind_text(enum key_kind kind)
 	case KEY_SHARE: return "a percentage";
 	case KEY_FRACTION: return "a decimal";
 	case KEY_TEXT: return "text";
-	case KEY_FILE: return "a path";
+	case KEY_FILE: return "a path, if relative from the configuration file's directory";
 	case KEY_URL: return "a URL with http or https";
 	case KEY_ADDRESS: return "IP:PORT";
 	case KEY_LOOPBACK: return "IP:PORT on the loopback, as in 127.0.0.1:9901";

@@ -32,7 +32,7 @@ enum key_kind {
 	KEY_SHARE,          /* uint32_t: a percentage, kept in ppm */
 	KEY_FRACTION,       /* double: a plain decimal; min and max in ppm */
 	KEY_TEXT,           /* char *: printable ASCII, at most max bytes */
-	KEY_FILE,           /* char *: the path of a file or directory, at most max bytes */
+	KEY_FILE,           /* char *: a path, kept as seen from weir; at most max bytes so */
 	KEY_URL,            /* char *: http or https, at most max bytes */
 	KEY_CHOICE,         /* an enum: the word's place among the key's choices */
 	KEY_SWITCH,         /* bool: the second of the key's two choices */

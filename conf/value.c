@@ -1,5 +1,6 @@
 #include "conf/value.h"
 
+#include "base/directory.h"
 #include "conf/budget.h"
 #include "conf/expiry.h"
 #include "conf/force.h"
@@ -119,10 +120,6 @@ static bool set_text(const struct key *key, void *section, const char *text, str
 	}
 	if (key->kind == KEY_URL && !url_parse(slice_of(text), &url, err))
 		return false;
-	if (key->kind == KEY_FILE && (*text == '"' || *text == '\'')) {
-		error_set(err, "a path is written without quotes");
-		return false;
-	}
 	for (size_t i = 0; key->kind == KEY_TEXT && i < len; i++) {
 		if (text[i] < 0x20 || text[i] > 0x7e) {
 			error_set(err, "printable ASCII is needed");
@@ -133,6 +130,30 @@ static bool set_text(const struct key *key, void *section, const char *text, str
 	if (copy == NULL)
 		return out_of_memory(err);
 	replace_text(key, section, copy);
+	return true;
+}
+
+/* Kept as it is to be opened. The file's directory counts, too: a socket's path has a cap. */
+static bool set_file(const struct value_scope *scope, const struct key *key, void *section,
+    const char *text, struct error *err)
+{
+	char *path;
+
+	if (*text == '"' || *text == '\'') {
+		error_set(err, "a path is written without quotes");
+		return false;
+	}
+	path = directory_beside(scope->config->path, text);
+	if (path == NULL)
+		return out_of_memory(err);
+	if (strlen(path) > key->max) {
+		error_set(err, "%zu bytes%s; at most %u", strlen(path),
+		    *text == '/' ? "" : " with the directory of the configuration file",
+		    key->max);
+		free(path);
+		return false;
+	}
+	replace_text(key, section, path);
 	return true;
 }
 
@@ -476,8 +497,8 @@ bool value_set(const struct value_scope *scope, const struct key *key, void *sec
 	case KEY_BYTES:
 	case KEY_SHARE:
 	case KEY_FRACTION: return set_number(key, section, text, err);
+	case KEY_FILE: return set_file(scope, key, section, text, err);
 	case KEY_TEXT:
-	case KEY_FILE:
 	case KEY_URL: return set_text(key, section, text, err);
 	case KEY_CHOICE:
 	case KEY_SWITCH: return set_choice(key, section, text, err);

@@ -55,8 +55,7 @@ class Settings:
                 key, _, value = line.partition("=")
                 keys.setdefault(key.strip(), value.strip())
         weir = sections["weir"]
-        self.state_dir = ROOT / weir["state_dir"]
-        self.admin_socket = weir.get("admin_socket")
+        self.state_dir = ROOT / Path(path).parent / weir["state_dir"]
         self.addresses = {"admin_listen": weir["admin_listen"]}
         for name, keys in sections.items():
             kind = name.split(" ")[0]

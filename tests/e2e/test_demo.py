@@ -15,7 +15,7 @@ def quickstart(tmp_path):
     text = (ROOT / "conf/quickstart.ini").read_text()
     for address in sorted(set(re.findall(r"127\.0\.0\.1:\d+", text))):
         text = text.replace(address, f"127.0.0.1:{free_port()}")
-    text = text.replace("build/quickstart", str(tmp_path / "state"))
+    text = text.replace("../build/quickstart", str(tmp_path / "state"))
     (tmp_path / "state").mkdir()
     file = tmp_path / "quickstart.ini"
     file.write_text(text)

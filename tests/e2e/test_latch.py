@@ -1,6 +1,8 @@
 """A rolled-back release never comes back by itself: only `resume` or a release id
 that was not rolled back clears it."""
-from support.weir import settings
+import os
+
+from support.weir import binary, run_weir, settings
 
 PLAN = "10% 10m, 100%"
 
@@ -74,3 +76,16 @@ def test_a_new_release_begins_by_its_plan(weir, upstream):
     running = rolled_back(weir, plan(both))
     running.reload(plan(both, "r2"))
     assert (state(running)["state"], state(running)["weight_ppm"]) == ("running", 100000)
+
+
+def test_a_restart_from_another_directory_keeps_it_out(weir, upstream, tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIR_BIN", os.path.abspath(binary()))
+    running = weir(plan(arms(upstream)), weir={"state_dir": "state", "admin_socket": "admin.sock"})
+    monkeypatch.chdir(tmp_path)
+    done = run_weir("rollback", "shop", "--config", running.config)
+    assert done.returncode == 0, done.stderr
+    running.restart()
+    assert (state(running)["state"], state(running)["weight_ppm"]) == ("rolled_back", 0)
+    done = run_weir("journal", "--config", running.config)
+    assert "rollback" in done.stdout, done.stderr
+    assert not list(tmp_path.iterdir())

@@ -393,6 +393,46 @@ static void assert_refused(const char *path, const char *expected)
 	conf_problems_done(&problems);
 }
 
+static void a_relative_path_is_relative_to_the_directory_of_the_file(void **state)
+{
+	static const char text[] = "[weir]\nstate_dir = state\nadmin_socket = ../run/a.sock\n"
+				   "token_key_file = /etc/weir/key\n[webhook h]\n"
+				   "url = http://[::1]\nsecret_file = h.key\n" MINIMAL
+				   "[rollout r]\nstages = 100%\nnotify = h\n";
+	struct conf_problems problems;
+	struct config *config;
+
+	(void)state;
+	config = config_load_text("/srv/shop/weir.ini", slice_of(text), resolve, &problems);
+	assert_non_null(config);
+	assert_string_equal(config->weir.state_dir, "/srv/shop/state");
+	assert_string_equal(config->weir.admin_socket, "/srv/shop/../run/a.sock");
+	assert_string_equal(config->weir.token_key_file, "/etc/weir/key");
+	assert_string_equal(config->webhooks[0].secret_file, "/srv/shop/h.key");
+	config_free(config);
+	conf_problems_done(&problems);
+	config = load(text); /* from a file in the working directory */
+	assert_string_equal(config->weir.state_dir, "state");
+	config_free(config);
+}
+
+static void a_socket_too_far_down_for_the_system_is_refused_in_words(void **state)
+{
+	struct conf_problems problems;
+	char path[128];
+
+	(void)state;
+	memset(path, 'd', sizeof(path));
+	memcpy(path + 101, "/c", sizeof("/c"));
+	assert_null(config_load_text(
+	    path, slice_of("[weir]\nadmin_socket = a.sock\n" MINIMAL), resolve, &problems));
+	assert_int_equal(problems.n, 1);
+	assert_non_null(strstr(problems.lines[0],
+	    "/c:2: admin_socket = a.sock: 108 bytes with the directory of the configuration "
+	    "file; at most 107"));
+	conf_problems_done(&problems);
+}
+
 static void a_file_that_cannot_be_read_is_said_to_be(void **state)
 {
 	char directory[] = "/tmp/weir-conf-XXXXXX";
@@ -502,6 +542,8 @@ int main(void)
 		cmocka_unit_test(sections_may_come_in_any_order_and_upstreams_go_unused),
 		cmocka_unit_test(ten_thousand_routes_fit),
 		cmocka_unit_test(every_sample_is_accepted),
+		cmocka_unit_test(a_relative_path_is_relative_to_the_directory_of_the_file),
+		cmocka_unit_test(a_socket_too_far_down_for_the_system_is_refused_in_words),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_said_to_be),
 		cmocka_unit_test(the_systems_resolver_finds_this_machine),
 		cmocka_unit_test(a_running_weir_takes_over_all_but_what_needs_a_restart),
