@@ -80,8 +80,11 @@ void cli_ask(const struct client_request *request, struct cli_answer *answer)
 
 	*answer = (struct cli_answer) { .status = CLI_OK };
 	if (!client_ask(request, &raw, &err)) {
+		bool by_default = strcmp(request->place, cli_socket_default()) == 0;
+
 		buffer_init(&answer->body, 0);
-		fail(answer, CLI_UNREACHABLE, "%s", err.text);
+		fail(answer, CLI_UNREACHABLE, "%s%s", err.text,
+		    by_default ? "; --config FILE or --socket PATH names another place" : "");
 		return;
 	}
 	answer->body = raw.body;

@@ -228,7 +228,11 @@ enum cli_status cli_journal_show(
 	if (reader != NULL)
 		status = show(args, reader, &filter, out, errors);
 	else
-		fprintf(errors, "weir: %s\n", err.text);
+		fprintf(errors, "weir: %s%s\n", err.text,
+		    cli_value(args, CLI_OPTION_CONFIG) == NULL &&
+			    cli_value(args, CLI_OPTION_STATE_DIR) == NULL
+			? "; --config FILE or --state-dir DIR names another place"
+			: "");
 	journal_reader_close(reader);
 	free(state_dir);
 	return status;

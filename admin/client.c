@@ -50,7 +50,7 @@ static void explain_connect(const char *place, struct error *err)
 {
 	bool absent = errno == ENOENT || errno == ECONNREFUSED;
 
-	error_set(err, "%scannot connect to %s: %s%s", absent ? "weir is not running: " : "",
+	error_set(err, "%s %s: %s%s", absent ? "no weir listens at" : "cannot connect to",
 	    place, strerror(errno),
 	    errno == EACCES ? " (the socket is for weir's own user)" : "");
 }

@@ -32,8 +32,8 @@ struct client_answer {
 };
 
 /*
- * False where there is no whole answer, whatever its status; err: "weir is not
- * running: cannot connect to /run/weir/admin.sock: ...".
+ * False where there is no whole answer, whatever its status; err: "no weir
+ * listens at /run/weir/admin.sock: No such file or directory".
  */
 __attribute__((warn_unused_result)) bool client_ask(
     const struct client_request *request, struct client_answer *answer, struct error *err);

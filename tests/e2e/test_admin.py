@@ -5,6 +5,7 @@ import re
 import socket
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -259,6 +260,14 @@ def test_a_command_that_makes_no_sense_is_refused_in_words(running, args):
 def test_a_command_without_a_daemon_says_so(tmp_path):
     done = run_weir("status", "--socket", tmp_path / "none.sock")
     assert done.returncode != 0 and "none.sock" in done.stderr
+
+
+@pytest.mark.skipif(Path("/run/weir/admin.sock").exists(), reason="a weir may run there")
+def test_a_command_that_was_not_told_where_weir_is_says_how_to():
+    done = run_weir("status")
+    assert done.returncode == 3
+    assert "no weir listens at /run/weir/admin.sock: No such file or directory" in done.stderr
+    assert "--config FILE or --socket PATH" in done.stderr
 
 
 def test_the_socket_may_be_found_by_the_configuration(running):

@@ -215,11 +215,11 @@ static void a_weir_that_does_not_run_is_told_as_that(void **state)
 	close(place->fd); /* as a crash leaves it */
 	place->fd = -1;
 	assert_false(ask(place->path, &answer, &err));
-	assert_non_null(strstr(err.text, "weir is not running: cannot connect to "));
+	assert_non_null(strstr(err.text, "no weir listens at "));
 	assert_non_null(strstr(err.text, place->path));
 	assert_int_equal(unlink(place->path), 0);
 	assert_false(ask(place->path, &answer, &err));
-	assert_non_null(strstr(err.text, "weir is not running: cannot connect to "));
+	assert_non_null(strstr(err.text, "no weir listens at "));
 }
 
 static void a_path_too_long_for_a_socket_is_an_error_in_words(void **state)

@@ -181,6 +181,29 @@ static void a_journal_that_is_not_there_is_said_so(void **state)
 	done(&shown);
 }
 
+static void a_journal_that_nobody_named_is_looked_for_with_a_hint(void **state)
+{
+	char *argv[] = { (char[]) { "weir" }, (char[]) { "journal" } };
+	char *errors = NULL;
+	size_t len;
+	FILE *to = open_memstream(&errors, &len);
+	struct cli_args args;
+	struct error err;
+
+	(void)state;
+	assert_true(cli_args_parse(2, argv, &args, &err));
+	if (access("/var/lib/weir/weir.db", F_OK) == 0) {
+		fclose(to);
+		free(errors);
+		skip();
+	}
+	assert_int_equal(cli_journal_show(&args, PLACE_WALL_US, to, to), CLI_FAILED);
+	fclose(to);
+	assert_non_null(strstr(errors, "/var/lib/weir/weir.db: No such file"));
+	assert_non_null(strstr(errors, "--config FILE or --state-dir DIR"));
+	free(errors);
+}
+
 static void run_sql(const struct place *place, const char *sql)
 {
 	sqlite3 *db;
@@ -471,6 +494,7 @@ int main(void)
 		TEST(as_json_each_row_is_an_object_on_a_line),
 		TEST(words_that_make_no_sense_together_are_refused),
 		TEST(a_journal_that_is_not_there_is_said_so),
+		TEST(a_journal_that_nobody_named_is_looked_for_with_a_hint),
 		TEST(verifying_says_how_many_rows_hold_and_the_last_ones_hash),
 		TEST(verifying_finds_what_was_done_to_a_row),
 		TEST(a_head_that_is_not_there_is_told),
