@@ -62,6 +62,11 @@ static void check_canary(
 	if (canary == 0 && rollout != 0)
 		problems_add(problems, rollout, "[route %s] has a 'rollout', but no 'canary'",
 		    route->name);
+	if (route->canary != NULL && route->canary == route->legacy)
+		problems_warn(problems, canary,
+		    "[route %s]: both arms are the same upstream '%s': there is nothing to "
+		    "compare, and a rollback changes nothing",
+		    route->name, route->canary->name);
 	if (canary != 0 && rollout != 0 && weight == 0 &&
 	    set_line_of(lines, SECTION_ROUTE, "release") == 0)
 		problems_warn(problems, rollout,
@@ -276,8 +281,7 @@ static void check_expiry(
 {
 	uint32_t expires = set_line_of(lines, SECTION_ROLLOUT, "expires");
 
-	if (expires != 0 && rollout->n_stages > 0 &&
-	    rollout->stages[rollout->n_stages - 1].weight_ppm < PPM)
+	if (expires != 0 && rollout->stages[rollout->n_stages - 1].weight_ppm < PPM)
 		problems_warn(problems, expires,
 		    "[rollout %s] never reaches 100%%, so 'expires' has no effect",
 		    rollout->name);
@@ -286,11 +290,16 @@ static void check_expiry(
 void section_check_rollout(const struct section_view *view, const struct rollout_conf *rollout,
     struct problems *problems)
 {
+	bool has_stages = rollout->n_stages > 0 &&
+			  !*set_refused(view->lines, keys_find(SECTION_ROLLOUT, "stages"));
+
 	check_rollback(problems, rollout, view->lines);
+	if (!has_stages)
+		return; /* those that could be read before a mistake say nothing of the rest */
 	check_max_duration(problems, rollout, view->lines);
 	check_hold_back(problems, rollout, view->lines);
 	check_expiry(problems, rollout, view->lines);
-	if (rollout->n_stages > 0 && rollout->stages[rollout->n_stages - 1].gate != GATE_NONE)
+	if (rollout->stages[rollout->n_stages - 1].gate != GATE_NONE)
 		problems_add(problems, set_line_of(view->lines, SECTION_ROLLOUT, "stages"),
 		    "[rollout %s] has a gate after its last stage, where none follows",
 		    rollout->name);
