@@ -12,18 +12,32 @@ static const char out_of_window[] =
     "nothing advances now: it is outside the plan's 'only' (a rollback is always possible, "
     "and `weir set-weight` moves the weight by hand)";
 
+static void ask_for_drill(const struct plan *plan, struct error *err)
+{
+	error_set(err,
+	    "the plan requires a drill that passed within %.4g h before the release begins: "
+	    "run `weir drill` first",
+	    plan->spec.require_drill_ms / 3.6e6);
+}
+
+/* What else was ordered of a release that waits: it has to begin first. */
+static enum plan_answer not_begun(
+    const struct plan *next, const struct release_clock *clock, struct error *err)
+{
+	if (next->state == PLAN_WAITING && plan_obstacle(next, clock) == OBSTACLE_DRILL)
+		ask_for_drill(next, err);
+	else
+		error_set(err, "the release has not begun: `weir promote` begins it");
+	return PLAN_REFUSED;
+}
+
 /* To begin, a person can do no more than waive start = manual. */
 static enum plan_answer promote_waiting(
     struct plan *next, const struct release_clock *clock, struct error *err)
 {
 	next->promoted = true;
 	switch (plan_obstacle(next, clock)) {
-	case OBSTACLE_DRILL:
-		error_set(err,
-		    "the plan requires a drill that passed within %.4g h before the release "
-		    "begins: run `weir drill` first",
-		    next->spec.require_drill_ms / 3.6e6);
-		return PLAN_REFUSED;
+	case OBSTACLE_DRILL: ask_for_drill(next, err); return PLAN_REFUSED;
 	case OBSTACLE_WINDOW: error_set(err, "%s", out_of_window); return PLAN_REFUSED;
 	default: plan_begin_stage(next, 0); return PLAN_CHANGED;
 	}
@@ -151,9 +165,7 @@ static enum plan_answer on_resume(
 	case PLAN_ROLLING_BACK:
 		error_set(err, "the release is being rolled back: resume it once it is at 0");
 		return PLAN_REFUSED;
-	case PLAN_WAITING:
-		error_set(err, "the release has not begun: `weir promote` begins it");
-		return PLAN_REFUSED;
+	case PLAN_WAITING: return not_begun(next, &event->clock, err);
 	default:
 		if (next->withdrawn != 0) {
 			next->withdrawn = 0;
@@ -177,9 +189,7 @@ static enum plan_answer on_set_weight(
 	}
 	switch (next->state) {
 	case PLAN_NONE:
-	case PLAN_WAITING:
-		error_set(err, "the release has not begun: `weir promote` begins it");
-		return PLAN_REFUSED;
+	case PLAN_WAITING: return not_begun(next, &event->clock, err);
 	case PLAN_ROLLING_BACK:
 	case PLAN_ROLLED_BACK:
 		error_set(err, "the release is rolled back: resume it first, or set a new "

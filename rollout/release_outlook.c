@@ -142,7 +142,8 @@ static void say(const struct release *release, enum release_wait wait, char *wor
 		    plan->spec.require_drill_ms / 3.6e6);
 		return;
 	case WAIT_TIME:
-		snprintf(words, size, "the stage's time: %.0f s of %.0f s have passed",
+		snprintf(words, size, "the %s time: %.0f s of %.0f s have passed",
+		    plan->state == PLAN_BAKING ? "bake's" : "stage's",
 		    release->guard.stage_age_s, plan_hold_s(plan));
 		return;
 	case WAIT_REQUESTS:

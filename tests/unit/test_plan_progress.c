@@ -133,6 +133,8 @@ static void a_plan_that_requires_a_drill_begins_with_one(void **state)
 	assert_at(&f, PLAN_WAITING, 0);
 	assert_int_equal(ordered(&f, PLAN_EVENT_PROMOTE), PLAN_REFUSED);
 	assert_non_null(strstr(f.err.text, "`weir drill`"));
+	assert_int_equal(ordered(&f, PLAN_EVENT_SET_WEIGHT), PLAN_REFUSED);
+	assert_non_null(strstr(f.err.text, "run `weir drill` first"));
 	assert_int_equal(drilled(&f), PLAN_CHANGED);
 	assert_at(&f, PLAN_RUNNING, 10000);
 }

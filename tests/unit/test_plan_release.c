@@ -454,6 +454,7 @@ static void the_outlook_says_what_is_waited_for_and_how_long(void **state)
 	release_outlook(&f->release, &f->clock, &outlook);
 	assert_int_equal(outlook.waiting_for, WAIT_TIME);
 	assert_true(outlook.hold_left_s > 1 && outlook.hold_left_s < 2);
+	assert_non_null(strstr(outlook.words, "the stage's time"));
 	assert_true(ordered(f, RELEASE_PAUSE));
 	release_outlook(&f->release, &f->clock, &outlook);
 	assert_int_equal(outlook.waiting_for, WAIT_RESUME);
