@@ -269,15 +269,13 @@ static void print_paths(const json_t *route, FILE *out)
 static void print_cost(const json_t *route, FILE *out)
 {
 	const json_t *cost = json_object_get(route, "cost");
-	char failures[CLI_CELL_SIZE], rescued[CLI_CELL_SIZE], line[LINE_SIZE];
+	char failures[CLI_CELL_SIZE], line[LINE_SIZE];
 	const json_t *spent = json_object_get(cost, "budget_spent");
 
 	if (!json_is_object(cost))
 		return;
 	cli_member_number(cost, "failures", cli_format_count, failures);
-	cli_member_number(cost, "rescued", cli_format_count, rescued);
-	snprintf(line, sizeof(line), "%s failed requests that users saw, %s rescued by legacy",
-	    failures, rescued);
+	snprintf(line, sizeof(line), "%s failed requests that users saw", failures);
 	if (json_number_value(spent) >= 10)
 		snprintf(line + strlen(line), sizeof(line) - strlen(line),
 		    ", %.0f times the error budget spent", json_number_value(spent));

@@ -8,7 +8,6 @@ struct notice_cost cost_of(const struct managed_route *managed)
 	return (struct notice_cost) {
 		.requests = canary->n,
 		.failed_seen = canary->bad,
-		.rescued = managed->release.cost.rescued,
 		.budget_spent = 1 - budget_remaining(canary, managed->budgets.share),
 	};
 }

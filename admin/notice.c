@@ -217,11 +217,9 @@ static void say_cost(struct text *sentence, const struct notice_cost *cost)
 {
 	if (cost->requests == 0 && cost->failed_seen == 0)
 		return;
-	text_say(sentence,
-	    " It has cost %llu failed request%s of the canary's %llu; %llu %s rescued",
+	text_say(sentence, " It has cost %llu failed request%s of the canary's %llu",
 	    (unsigned long long)cost->failed_seen, cost->failed_seen == 1 ? "" : "s",
-	    (unsigned long long)cost->requests, (unsigned long long)cost->rescued,
-	    cost->rescued == 1 ? "was" : "were");
+	    (unsigned long long)cost->requests);
 	if (isfinite(cost->budget_spent))
 		text_say(sentence, "; %.3g%% of the error budget is spent",
 		    cost->budget_spent * 100);
@@ -271,9 +269,9 @@ const char *notice_text(const struct notice *notice, char *data, size_t size)
 
 static json_t *cost_json(const struct notice_cost *cost)
 {
-	return json_pack("{s:I, s:I, s:I, s:o}", "requests", (json_int_t)cost->requests,
-	    "failed_seen", (json_int_t)cost->failed_seen, "rescued", (json_int_t)cost->rescued,
-	    "budget_spent", json_number(cost->budget_spent));
+	return json_pack("{s:I, s:I, s:o}", "requests", (json_int_t)cost->requests,
+	    "failed_seen", (json_int_t)cost->failed_seen, "budget_spent",
+	    json_number(cost->budget_spent));
 }
 
 static json_t *text_or_null(const char *text)

@@ -52,7 +52,6 @@ enum notice_event {
 struct notice_cost {
 	uint64_t requests;    /* that the canary answered, or failed to */
 	uint64_t failed_seen; /* failures that reached users */
-	uint64_t rescued;     /* failures that legacy made good before users saw them */
 	double budget_spent;  /* share of the error budget: 1 is all of it; NaN: not known */
 };
 

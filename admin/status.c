@@ -75,7 +75,6 @@ static struct metrics_route_view route_view(
 		.evidence_lost = release->evidence_was_lost,
 		.stage = shown_stage(release->plan.state, release->plan.stage),
 		.failures_seen = cost_of(managed).failed_seen,
-		.failures_rescued = release->cost.rescued,
 		.withdrawn_paths = (unsigned)__builtin_popcountll(release->plan.withdrawn),
 	};
 

@@ -162,9 +162,8 @@ static json_t *cost_json(const struct managed_route *managed)
 {
 	struct notice_cost cost = cost_of(managed);
 
-	return json_pack("{s:I, s:I, s:I, s:o}", "requests", (json_int_t)cost.requests,
-	    "failures", (json_int_t)cost.failed_seen, "rescued", (json_int_t)cost.rescued,
-	    "budget_spent", json_number(cost.budget_spent));
+	return json_pack("{s:I, s:I, s:o}", "requests", (json_int_t)cost.requests, "failures",
+	    (json_int_t)cost.failed_seen, "budget_spent", json_number(cost.budget_spent));
 }
 
 /* "2026-12-24T00:00:00.000Z", or "14d after 100%". */

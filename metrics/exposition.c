@@ -321,14 +321,6 @@ static void write_seen(struct prometheus *out, const struct metrics_view *view,
 	sample_with(out, labels, "", "release", route->release, (double)route->failures_seen);
 }
 
-static void write_rescued(struct prometheus *out, const struct metrics_view *view,
-    const struct metrics_route_view *route, const struct labels *labels)
-{
-	(void)view;
-	sample_with(
-	    out, labels, "", "release", route->release, (double)route->failures_rescued);
-}
-
 static void write_thresholds(struct prometheus *out, const struct metrics_view *view,
     const struct metrics_route_view *route, const struct labels *labels)
 {
@@ -385,8 +377,6 @@ static const struct {
 	    "Legacy's quantiles as frozen for the stage. Absent until there are any." },
 	{ "weir_canary_failures_seen_total", PROMETHEUS_COUNTER, write_seen,
 	    "Failures of the canary that users saw, since the release began." },
-	{ "weir_canary_failures_rescued_total", PROMETHEUS_COUNTER, write_rescued,
-	    "Failures of the canary that legacy made good, since the release began." },
 	{ "weir_clean_up_due", PROMETHEUS_GAUGE, write_clean_up,
 	    "1 where the release sits at 100% past its expiry, else 0." },
 };

@@ -38,8 +38,7 @@ struct metrics_route_view {
 	const char *waiting_for; /* ""; or what the plan waits for */
 	double hold_left_s;      /* INFINITY: there is nothing to advance to */
 	uint64_t failures_seen;  /* the canary's since the release began, by users */
-	uint64_t failures_rescued;
-	bool has_thresholds; /* of latency; in force */
+	bool has_thresholds;     /* of latency; in force */
 	uint32_t threshold_us[LATENCY_THRESHOLDS];
 	unsigned withdrawn_paths;
 	bool clean_up_due;

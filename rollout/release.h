@@ -53,7 +53,6 @@ enum {
 struct release_cost {
 	uint64_t requests; /* of the canary */
 	uint64_t failures; /* of those, seen by users; all, not once for each unit */
-	uint64_t rescued;  /* failed on the canary, answered by legacy */
 	uint32_t peak_ppm; /* the highest weight */
 };
 

@@ -163,6 +163,7 @@ static void walk_last(struct record_walk *walk, struct transition *last)
 static void walk_stored(struct record_walk *walk, struct stored *stored)
 {
 	uint64_t first = magic, version = VERSION;
+	uint64_t unused = 0; /* a member of the cost that never came to be anything but 0 */
 
 	record_walk_u64(walk, &first, UINT64_MAX, "beginning");
 	record_walk_u64(walk, &version, UINT64_MAX, "version");
@@ -174,7 +175,7 @@ static void walk_stored(struct record_walk *walk, struct stored *stored)
 	walk_plan(walk, &stored->plan);
 	record_walk_u64(walk, &stored->cost.requests, UINT64_MAX, "cost");
 	record_walk_u64(walk, &stored->cost.failures, UINT64_MAX, "cost");
-	record_walk_u64(walk, &stored->cost.rescued, UINT64_MAX, "cost");
+	record_walk_u64(walk, &unused, UINT64_MAX, "cost");
 	record_walk_u32(walk, &stored->cost.peak_ppm, PPM, "cost");
 	walk_verdict(walk, &stored->verdict);
 	walk_last(walk, &stored->last);

@@ -29,10 +29,7 @@ static struct notice_about about_shop(void)
 	return (struct notice_about) {
 		.route = &shop,
 		.release = "2026-11-22.1",
-		.cost = { .requests = 340,
-		    .failed_seen = 12,
-		    .rescued = 3,
-		    .budget_spent = 0.031 },
+		.cost = { .requests = 340, .failed_seen = 12, .budget_spent = 0.031 },
 		.wall_us = WALL_US,
 	};
 }
@@ -82,7 +79,7 @@ static void a_rollback_is_told_with_its_reason_its_cost_and_its_owner(void **sta
 	assert_string_equal(text_of(&t),
 	    "shop: release 2026-11-22.1 was rolled back from 5% to 0% by the guard: canary "
 	    "failed 12 of 340 requests (3.5%), legacy 1 of 3100 (0.032%). It has cost 12 "
-	    "failed requests of the canary's 340; 3 were rescued; 3.1% of the error budget is "
+	    "failed requests of the canary's 340; 3.1% of the error budget is "
 	    "spent. Owner: team-shop.");
 }
 
@@ -123,11 +120,10 @@ static void what_is_not_known_is_not_claimed(void **state)
 	    "shop: the release begins at 1.25%: the release begins.");
 	about.cost.requests = 1;
 	about.cost.failed_seen = 1;
-	about.cost.rescued = 1;
 	notice_of_transition(&notice, &about, &t);
 	assert_string_equal(notice_text(&notice, text, sizeof(text)),
 	    "shop: the release begins at 1.25%: the release begins. It has cost 1 failed "
-	    "request of the canary's 1; 1 was rescued.");
+	    "request of the canary's 1.");
 }
 
 static void every_cause_has_its_event(void **state)

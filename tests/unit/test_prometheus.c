@@ -153,7 +153,6 @@ static int set_up(void **state)
 		.waiting_for = "time",
 		.hold_left_s = 90.5,
 		.failures_seen = 12,
-		.failures_rescued = 3,
 		.has_thresholds = true,
 		.threshold_us = { 2500, 40000, 120000, 240000 },
 		.withdrawn_paths = 1 };
@@ -264,8 +263,6 @@ static void what_the_release_has_cost_is_counted_by_release(void **state)
 	metrics_write(&f->out, &f->view);
 	assert_true(has_sample(
 	    &f->out, "weir_canary_failures_seen_total", ",release=\"2026-11-22.1\"", "12"));
-	assert_true(has_sample(
-	    &f->out, "weir_canary_failures_rescued_total", ",release=\"2026-11-22.1\"", "3"));
 }
 
 static void latency_thresholds_are_in_seconds(void **state)
