@@ -5,12 +5,14 @@
 #include "admin/api_order.h"
 #include "admin/api_reload.h"
 #include "admin/status.h"
+#include "conf/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
-	METRICS_MAX_BYTES = 64 * 1024 * 1024
+	METRICS_MAX_BYTES = 64 * 1024 * 1024,
+	SUGGEST_ROUTES = 1000,
 };
 
 /* Everything there is to tell, as of now. */
@@ -105,6 +107,23 @@ static const struct resource *read_path(struct api_call *call, const char *path)
 	return find_resource(call->word, true);
 }
 
+/* Distances take time that the control thread has better use for among thousands. */
+static void send_absence(const struct api_call *call)
+{
+	size_t n;
+	const struct managed_route *routes = control_routes(call->ctl, &n);
+	struct nearest nearest;
+	char hint[NEAREST_TEXT_SIZE];
+	char words[API_ROUTE_SIZE + NEAREST_TEXT_SIZE + 32];
+
+	nearest_init(&nearest, call->route);
+	for (size_t i = 0; n <= SUGGEST_ROUTES && i < n; i++)
+		nearest_offer(&nearest, routes[i].route->conf->name);
+	nearest_format(&nearest, hint);
+	snprintf(words, sizeof(words), "there is no route '%s'%s", call->route, hint);
+	api_send_error(call->req, HTTP_NOTFOUND, words);
+}
+
 static void serve_found(const struct resource *resource, struct api_call *call)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(call->req);
@@ -117,7 +136,7 @@ static void serve_found(const struct resource *resource, struct api_call *call)
 		api_send_error(call->req, HTTP_BADMETHOD, "this changes something: use POST");
 	else if (resource->of_route &&
 		 snapshot_find_route(control_snapshot(call->ctl), call->route) < 0)
-		api_send_error(call->req, HTTP_NOTFOUND, "there is no route of that name");
+		send_absence(call);
 	else if (query != NULL && evhttp_parse_query_str(query, &call->query) < 0)
 		api_send_error(call->req, HTTP_BADREQUEST, "malformed query");
 	else

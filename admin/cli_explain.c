@@ -4,6 +4,7 @@
 #include "admin/cli_format.h"
 #include "admin/explain_answer.h"
 #include "base/clock.h"
+#include "conf/nearest.h"
 #include "conf/units.h"
 
 #include <inttypes.h>
@@ -135,10 +136,17 @@ static bool make_target(
 static const struct route_conf *find_route(
     const struct config *config, const char *name, struct error *err)
 {
-	for (size_t i = 0; i < config->n_routes; i++)
+	struct nearest nearest;
+	char hint[NEAREST_TEXT_SIZE];
+
+	nearest_init(&nearest, name);
+	for (size_t i = 0; i < config->n_routes; i++) {
 		if (strcmp(config->routes[i].name, name) == 0)
 			return &config->routes[i];
-	error_set(err, "%s has no [route %s]", config->path, name);
+		nearest_offer(&nearest, config->routes[i].name);
+	}
+	nearest_format(&nearest, hint);
+	error_set(err, "%s has no [route %s]%s", config->path, name, hint);
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
+#include "conf/nearest.h"
 
 #include <stdio.h>
 
@@ -48,9 +49,14 @@ bool cli_token_read(const struct cli_args *args, int64_t now_s,
 /* A token for a route that is not there, or has one arm only, is a slip of the pen. */
 static bool check_route(const struct config *config, const char *name, struct error *err)
 {
+	struct nearest nearest;
+	char hint[NEAREST_TEXT_SIZE];
+
 	if (strcmp(name, "*") == 0)
 		return true;
+	nearest_init(&nearest, name);
 	for (size_t i = 0; i < config->n_routes; i++) {
+		nearest_offer(&nearest, config->routes[i].name);
 		if (strcmp(config->routes[i].name, name) != 0)
 			continue;
 		if (config->routes[i].canary != NULL)
@@ -58,7 +64,8 @@ static bool check_route(const struct config *config, const char *name, struct er
 		error_set(err, "route %s has no canary: there is nothing to choose", name);
 		return false;
 	}
-	error_set(err, "%s has no route %s", config->path, name);
+	nearest_format(&nearest, hint);
+	error_set(err, "%s has no route '%s'%s", config->path, name, hint);
 	return false;
 }
 

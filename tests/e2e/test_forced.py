@@ -218,7 +218,7 @@ def test_weir_token_says_what_is_wrong(forced):
     rows = [(["--arm", "canary"], "--route"), (shop, "--arm"), ([*shop, "--arm", "new"], "--arm"),
             ([*shop, "--arm", "canary", "--for", "1y"], "--for"),
             ([*shop, "--arm", "canary", "--for", "91d"], "--for"),
-            (["--route", "cart", "--arm", "canary"], "no route cart")]
+            (["--route", "cart", "--arm", "canary"], "no route 'cart'")]
     for options, words in rows:
         done = make(running.config, *options, check=False)
         assert done.returncode in (1, 2)
