@@ -16,10 +16,11 @@ enum {
 		     TAKES(CLI_OPTION_COOKIE) | TAKES(CLI_OPTION_IP) |
 		     TAKES(CLI_OPTION_METHOD) | TAKES(CLI_OPTION_PATH) |
 		     TAKES(CLI_OPTION_WEIGHT),
-	TO_JOURNAL =
-	    TAKES(CLI_OPTION_CONFIG) | TAKES(CLI_OPTION_STATE_DIR) | TAKES(CLI_OPTION_JSON) |
-	    TAKES(CLI_OPTION_ROUTE) | TAKES(CLI_OPTION_SINCE) | TAKES(CLI_OPTION_UNTIL) |
-	    TAKES(CLI_OPTION_VERDICT) | TAKES(CLI_OPTION_VERIFY) | TAKES(CLI_OPTION_EXPORT),
+	TO_JOURNAL = TAKES(CLI_OPTION_CONFIG) | TAKES(CLI_OPTION_STATE_DIR) |
+		     TAKES(CLI_OPTION_JSON) | TAKES(CLI_OPTION_ROUTE) |
+		     TAKES(CLI_OPTION_SINCE) | TAKES(CLI_OPTION_UNTIL) |
+		     TAKES(CLI_OPTION_VERDICT) | TAKES(CLI_OPTION_ACTION) |
+		     TAKES(CLI_OPTION_VERIFY) | TAKES(CLI_OPTION_EXPORT),
 	TO_DRILL = TO_DAEMON | TAKES(CLI_OPTION_JSON) | TAKES(CLI_OPTION_FAIL) |
 		   TAKES(CLI_OPTION_FOR) | TAKES(CLI_OPTION_LIVE) | TAKES(CLI_OPTION_PATH) |
 		   TAKES(CLI_OPTION_HEADER),
@@ -96,6 +97,8 @@ static const struct option_form options[CLI_OPTIONS] = {
 	[CLI_OPTION_UNTIL] = { "--until", "TIME", VALUE_NEEDED, "only before then" },
 	[CLI_OPTION_VERDICT] = { "--verdict", "VERDICT", VALUE_NEEDED,
 	    "only with that verdict" },
+	[CLI_OPTION_ACTION] = { "--action", "ACTION", VALUE_NEEDED,
+	    "only that action, as rollback" },
 	[CLI_OPTION_VERIFY] = { "--verify", NULL, VALUE_NONE,
 	    "find a row that was changed or is gone" },
 	[CLI_OPTION_EXPORT] = { "--export", "judge", VALUE_NEEDED,
@@ -107,7 +110,8 @@ static const struct option_form options[CLI_OPTIONS] = {
 	    "the share of the canary's requests to fail" },
 	[CLI_OPTION_FOR] = { "--for", "TIME", VALUE_NEEDED, "how long: 60s, 24h" },
 	[CLI_OPTION_LIVE] = { "--live", NULL, VALUE_NONE, "fail synthetic requests for real" },
-	[CLI_OPTION_ARM] = { "--arm", "ARM", VALUE_NEEDED, "legacy or canary" },
+	[CLI_OPTION_ARM] = { "--arm", "ARM", VALUE_NEEDED,
+	    "canary, legacy, or any: the bucket's; required" },
 	[CLI_OPTION_SYNTHETIC] = { "--synthetic", NULL, VALUE_NONE,
 	    "its requests are a drill's own" },
 };

@@ -4,7 +4,9 @@
 #include "admin/cli_setting.h"
 #include "admin/journal_reader.h"
 #include "admin/journal_time.h"
+#include "admin/notice.h"
 #include "base/clock.h"
+#include "conf/nearest.h"
 #include "rollout/verdict.h"
 
 #include <inttypes.h>
@@ -88,18 +90,38 @@ static bool find_verdict(const char *text, const char **verdict, struct error *e
 	return false;
 }
 
+static bool find_action(const char *text, const char **action, struct error *err)
+{
+	struct nearest nearest;
+	char hint[NEAREST_TEXT_SIZE];
+
+	nearest_init(&nearest, text);
+	for (enum notice_event i = 0; i < NOTICE_EVENTS; i++) {
+		if (strcasecmp(text, notice_event_name(i)) == 0) {
+			*action = notice_event_name(i);
+			return true;
+		}
+		nearest_offer(&nearest, notice_event_name(i));
+	}
+	nearest_format(&nearest, hint);
+	error_set(err, "--action %s: there is no such action%s", text, hint);
+	return false;
+}
+
 static bool read_filter(const struct cli_args *args, uint64_t now_us,
     struct journal_filter *filter, struct error *err)
 {
 	const char *since = cli_value(args, CLI_OPTION_SINCE);
 	const char *until = cli_value(args, CLI_OPTION_UNTIL);
 	const char *verdict = cli_value(args, CLI_OPTION_VERDICT);
+	const char *action = cli_value(args, CLI_OPTION_ACTION);
 
 	*filter = (struct journal_filter) {
 		.route = cli_value(args, CLI_OPTION_ROUTE),
 		.until_us = UINT64_MAX,
 	};
-	if (verdict != NULL && !find_verdict(verdict, &filter->verdict, err))
+	if ((verdict != NULL && !find_verdict(verdict, &filter->verdict, err)) ||
+	    (action != NULL && !find_action(action, &filter->action, err)))
 		return false;
 	return (since == NULL ||
 		   journal_time_parse_or_ago(since, now_us, &filter->since_us, err)) &&
@@ -112,7 +134,8 @@ static bool makes_sense(const struct cli_args *args, struct error *err)
 {
 	const char *export = cli_value(args, CLI_OPTION_EXPORT);
 	bool json = cli_value(args, CLI_OPTION_JSON) != NULL;
-	bool verdict = cli_value(args, CLI_OPTION_VERDICT) != NULL;
+	bool what = cli_value(args, CLI_OPTION_VERDICT) != NULL ||
+		    cli_value(args, CLI_OPTION_ACTION) != NULL;
 	bool route = cli_value(args, CLI_OPTION_ROUTE) != NULL;
 	bool time = cli_value(args, CLI_OPTION_SINCE) != NULL ||
 		    cli_value(args, CLI_OPTION_UNTIL) != NULL;
@@ -121,15 +144,15 @@ static bool makes_sense(const struct cli_args *args, struct error *err)
 	    cli_value(args, CLI_OPTION_STATE_DIR) != NULL)
 		error_set(err, "--config and --state-dir: one of them, not both");
 	else if (cli_value(args, CLI_OPTION_VERIFY) != NULL &&
-		 (export != NULL || json || verdict || route || time))
+		 (export != NULL || json || what || route || time))
 		error_set(err, "--verify looks at the whole journal: it takes no filter, "
 			       "--json or --export");
 	else if (export != NULL && strcmp(export, "judge") != 0)
 		error_set(err, "--export %s: only 'judge' is known", export);
 	else if (export != NULL && !route)
 		error_set(err, "--export judge needs a --route");
-	else if (export != NULL && (json || verdict))
-		error_set(err, "--export judge takes no --json or --verdict");
+	else if (export != NULL && (json || what))
+		error_set(err, "--export judge takes no --json, --verdict or --action");
 	else
 		return true;
 	return false;
@@ -174,11 +197,28 @@ static enum cli_status export_judge(
 	return CLI_OK;
 }
 
+/* Nothing was listed: a name that was mistyped looks like a quiet route. */
+static bool explain_nothing(struct journal_reader *reader, const struct journal_filter *filter,
+    FILE *errors, struct error *err)
+{
+	bool knows = true;
+
+	if (filter->route != NULL &&
+	    !journal_reader_knows_route(reader, filter->route, &knows, err))
+		return false;
+	if (knows)
+		fprintf(errors, "there is no such decision\n");
+	else
+		fprintf(errors, "there is no decision on a route '%s'\n", filter->route);
+	return true;
+}
+
 static enum cli_status show(const struct cli_args *args, struct journal_reader *reader,
     const struct journal_filter *filter, FILE *out, FILE *errors)
 {
 	bool json = cli_value(args, CLI_OPTION_JSON) != NULL;
 	struct error err;
+	uint64_t n;
 
 	if (cli_value(args, CLI_OPTION_VERIFY) != NULL)
 		return verify(reader, out, errors);
@@ -187,7 +227,8 @@ static enum cli_status show(const struct cli_args *args, struct journal_reader *
 	if (!json)
 		fprintf(out, "%-24s  %-10s  %-14s  %-14s  %s\n", "TIME", "ACTION", "ROUTE",
 		    "RELEASE", "FROM -> TO");
-	if (journal_reader_list(reader, filter, json ? print_json : print_row, out, &err))
+	if (journal_reader_list(reader, filter, json ? print_json : print_row, out, &n, &err) &&
+	    (n > 0 || explain_nothing(reader, filter, errors, &err)))
 		return CLI_OK;
 	fprintf(errors, "weir: %s\n", err.text);
 	return CLI_FAILED;

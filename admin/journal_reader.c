@@ -68,10 +68,12 @@ static bool print_page(struct journal_reader *reader, const struct journal_filte
 {
 	static const char sql[] = "SELECT " STORE_JOURNAL_COLUMNS " FROM journal WHERE seq > ?1"
 				  " AND (?2 = '' OR route = ?2) AND (?3 = '' OR verdict = ?3)"
-				  " AND time_us >= ?4 AND time_us < ?5 ORDER BY seq LIMIT 1000";
-	sqlite3_stmt *statement = store_db_query(reader->db, sql, "ittii", *after,
+				  " AND (?4 = '' OR action = ?4)"
+				  " AND time_us >= ?5 AND time_us < ?6 ORDER BY seq LIMIT 1000";
+	sqlite3_stmt *statement = store_db_query(reader->db, sql, "itttii", *after,
 	    filter->route != NULL ? filter->route : "",
-	    filter->verdict != NULL ? filter->verdict : "", bound(filter->since_us),
+	    filter->verdict != NULL ? filter->verdict : "",
+	    filter->action != NULL ? filter->action : "", bound(filter->since_us),
 	    bound(filter->until_us));
 	enum store_row got;
 
@@ -95,11 +97,12 @@ static bool print_page(struct journal_reader *reader, const struct journal_filte
 }
 
 bool journal_reader_list(struct journal_reader *reader, const struct journal_filter *filter,
-    journal_print *print, FILE *out, struct error *err)
+    journal_print *print, FILE *out, uint64_t *n_rows, struct error *err)
 {
 	int64_t after = INT64_MIN;
 	unsigned n;
 
+	*n_rows = 0;
 	do {
 		char *text = NULL;
 		size_t len = 0;
@@ -116,8 +119,23 @@ bool journal_reader_list(struct journal_reader *reader, const struct journal_fil
 		free(text);
 		if (!ok)
 			return failed(reader, err);
+		*n_rows += n;
 	} while (n == PAGE_ROWS && !ferror(out));
 	return true;
+}
+
+bool journal_reader_knows_route(
+    struct journal_reader *reader, const char *route, bool *knows, struct error *err)
+{
+	sqlite3_stmt *statement = store_db_query(
+	    reader->db, "SELECT 1 FROM journal WHERE route = ? LIMIT 1", "t", route);
+	enum store_row got =
+	    statement != NULL ? store_db_next(reader->db, statement) : STORE_ROW_FAILED;
+
+	if (got == STORE_ROW)
+		store_db_leave(statement);
+	*knows = got == STORE_ROW;
+	return got != STORE_ROW_FAILED || failed(reader, err);
 }
 
 /* Where the head that is remembered is among the rows, it is that row. */

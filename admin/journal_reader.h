@@ -27,6 +27,7 @@ void journal_reader_close(struct journal_reader *reader);
 struct journal_filter {
 	const char *route;   /* NULL: of all */
 	const char *verdict; /* "ROLL_BACK"; NULL: with any */
+	const char *action;  /* "rollback"; NULL: any */
 	uint64_t since_us;
 	uint64_t until_us; /* not included */
 };
@@ -34,9 +35,16 @@ struct journal_filter {
 /* Writes one row to `out`; false: it failed. */
 typedef bool journal_print(const struct journal_row *row, FILE *out);
 
-/* Oldest first. False: err says why; what came before has been printed. */
+/*
+ * Oldest first; *n: how many. False: err says why; what came before has been printed.
+ */
 __attribute__((warn_unused_result)) bool journal_reader_list(struct journal_reader *reader,
-    const struct journal_filter *filter, journal_print *print, FILE *out, struct error *err);
+    const struct journal_filter *filter, journal_print *print, FILE *out, uint64_t *n,
+    struct error *err);
+
+/* *knows: whether there is a row of a route of that name. False: err says why. */
+__attribute__((warn_unused_result)) bool journal_reader_knows_route(
+    struct journal_reader *reader, const char *route, bool *knows, struct error *err);
 
 /* What a walk along the chain found. */
 struct journal_walk {

@@ -159,7 +159,7 @@ enum plan_event_kind {
 struct plan_event {
 	enum plan_event_kind kind;
 	struct release_clock clock;
-	const char *who; /* "guard", "reload", "user:alice"; NULL: "guard" */
+	const char *who; /* "guard", "plan", "user:alice"; NULL: "guard" */
 	const char *why; /* a person's words; NULL or "": none given */
 	const struct verdict *verdict;
 	const struct plan_spec *spec;

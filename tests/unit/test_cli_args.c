@@ -288,6 +288,9 @@ static void a_commands_usage_names_its_own_options(void **state)
 	assert_non_null(strstr(text, "\n  --why "));
 	assert_null(strstr(text, "--json"));
 	free(text);
+	text = usage_of("token");
+	assert_non_null(strstr(text, "canary, legacy, or any: the bucket's; required\n"));
+	free(text);
 	text = usage_of("keys");
 	assert_non_null(strstr(text, "usage: weir keys\n"));
 	free(text);

@@ -108,6 +108,8 @@ static void its_rows_are_chosen_by_route_verdict_and_time(void **state)
 		{ { "--route", "absent" }, 0 },
 		{ { "--verdict", "ROLL_BACK" }, 2 },
 		{ { "--verdict", "roll_back", "--route", "shop" }, 1 },
+		{ { "--action", "rollback" }, 10 },
+		{ { "--action", "RESUME" }, 0 },
 		{ { "--since", "2h" }, 2 }, /* an hour after the last */
 		{ { "--since", "2026-11-22T09:00:00Z" }, 2 },
 		{ { "--since", "2026-11-22T10:00:00+01:00", "--until", "1h" }, 1 },
@@ -120,8 +122,20 @@ static void its_rows_are_chosen_by_route_verdict_and_time(void **state)
 
 		assert_int_equal(shown.status, CLI_OK);
 		assert_int_equal(lines(shown.out), 1 + 2 * cases[i].rows);
+		assert_int_equal(shown.errors[0] == '\0', cases[i].rows > 0);
 		done(&shown);
 	}
+}
+
+static void a_route_without_rows_is_named(void **state)
+{
+	struct shown shown = SHOW("--route", "shpo", NULL);
+
+	assert_string_equal(shown.errors, "there is no decision on a route 'shpo'\n");
+	done(&shown);
+	shown = SHOW("--route", "shop", "--action", "resume", NULL);
+	assert_string_equal(shown.errors, "there is no such decision\n");
+	done(&shown);
 }
 
 static void as_json_each_row_is_an_object_on_a_line(void **state)
@@ -154,6 +168,8 @@ static void words_that_make_no_sense_together_are_refused(void **state)
 		{ "--export", "judge" },
 		{ "--export", "judge", "--route", "shop", "--json" },
 		{ "--verdict", "MAYBE" },
+		{ "--action", "rolback" },
+		{ "--verify", "--action", "rollback" },
 		{ "--since", "yesterday" },
 		{ "--until", "3 weeks" },
 		{ "--config", "weir.ini" },
@@ -491,6 +507,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_lists_the_newest_last),
 		TEST(its_rows_are_chosen_by_route_verdict_and_time),
+		TEST(a_route_without_rows_is_named),
 		TEST(as_json_each_row_is_an_object_on_a_line),
 		TEST(words_that_make_no_sense_together_are_refused),
 		TEST(a_journal_that_is_not_there_is_said_so),
