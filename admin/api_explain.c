@@ -47,6 +47,7 @@ static bool read_question(const struct api_call *call, struct explain_asked *ask
 void api_explain(struct api_call *call)
 {
 	const struct route *route = api_managed(call)->route;
+	const struct snapshot *live = control_snapshot(call->ctl);
 	struct release_clock clock;
 	struct explain_asked asked;
 	struct error err = { "" };
@@ -62,7 +63,9 @@ void api_explain(struct api_call *call)
 		.path_rules = route->path_rules,
 		.path_classes = route->live->path_classes,
 		.seen_users = route->seen_users,
-		.token_key = &control_snapshot(call->ctl)->token_key,
+		.token_key = &live->token_key,
+		.router = live->router,
+		.routes = live->config != NULL ? live->config->routes : NULL,
 		.setting = exposure_read(&route->exposure),
 		.now_s = clock.wall_s,
 	    },

@@ -23,6 +23,38 @@ static void print_line(const char *label, const char *words, FILE *out)
 	cli_print_labelled(label, LABEL_WIDTH, words, out);
 }
 
+/* Nobody is told apart where there is one arm, or none. */
+static bool has_two_arms(const json_t *answer)
+{
+	const char *why = json_string_value(json_object_get(answer, "why"));
+
+	return why == NULL || (strcmp(why, explain_why_name(EXPLAIN_NO_CANARY)) != 0 &&
+				  strcmp(why, explain_why_name(EXPLAIN_OWN_ANSWER)) != 0);
+}
+
+/* Where a path was given, and the request is not the route's. */
+static void print_other_route(const json_t *answer, const char *route, FILE *out)
+{
+	const json_t *chosen = json_object_get(answer, "chosen");
+	char other[TEXT_SIZE], line[LINE_SIZE];
+
+	if (!json_is_object(chosen))
+		return;
+	if (!cli_member_text(chosen, "route", other, sizeof(other)))
+		snprintf(line, sizeof(line),
+		    "no route matches such a path and host: weir answers 404. What follows is "
+		    "as if [route %s] did",
+		    route);
+	else if (strcmp(other, route) != 0)
+		snprintf(line, sizeof(line),
+		    "such a request is for [route %s]. What follows is as if it were for "
+		    "[route %s]",
+		    other, route);
+	else
+		return;
+	print_line("not here", line, out);
+}
+
 static void print_user(const json_t *answer, FILE *out)
 {
 	const json_t *key = json_object_get(answer, "key");
@@ -62,30 +94,53 @@ static void print_other_weight(const json_t *answer, FILE *out)
 	cli_print_words(line, LABEL_WIDTH, LABEL_WIDTH, out);
 }
 
-void cli_explain_print(const json_t *answer, FILE *out)
+static void print_route(const json_t *answer, const char *route, FILE *out)
 {
-	char route[TEXT_SIZE], arm[CLI_CELL_SIZE], words[TEXT_SIZE], text[TEXT_SIZE];
-	char weight[CLI_CELL_SIZE];
 	const char *from = json_string_value(json_object_get(answer, "weight_from"));
+	bool by_file = from != NULL && strcmp(from, "file") == 0;
+	char weight[CLI_CELL_SIZE], line[LINE_SIZE];
 
-	cli_member_text(answer, "route", route, sizeof(route));
-	cli_member_text(answer, "arm", arm, sizeof(arm));
-	cli_member_text(answer, "words", words, sizeof(words));
 	cli_member_text(answer, "weight", weight, sizeof(weight));
-	fprintf(out, "%-*s%s, weight %s%s\n", LABEL_WIDTH, "route", route, weight,
-	    from != NULL && strcmp(from, "file") == 0 ? " by the file" : "");
-	print_user(answer, out);
-	print_line("arm", arm, out);
-	print_line("why", words, out);
-	print_other_weight(answer, out);
-	if (cli_member_text(answer, "path_class", text, sizeof(text)))
-		print_line("path class", text, out);
-	if (cli_member_text(answer, "token", text, sizeof(text)))
-		print_line("token", text, out);
+	if (!has_two_arms(answer))
+		snprintf(line, sizeof(line), "%s", route);
+	else
+		snprintf(line, sizeof(line), "%s, weight %s%s", route, weight,
+		    by_file
+			? " by the file: what state_dir knows, as a rollback, is not looked at"
+			: "");
+	print_line("route", line, out);
+}
+
+static void print_worth(const json_t *answer, FILE *out)
+{
 	if (json_is_false(json_object_get(answer, "counts")))
 		print_line("counts", "no: a forced request is kept out of the statistics", out);
 	else if (json_is_false(json_object_get(answer, "is_evidence")))
 		print_line("evidence", "no: more than the bucket decided", out);
+}
+
+void cli_explain_print(const json_t *answer, FILE *out)
+{
+	char route[TEXT_SIZE], arm[CLI_CELL_SIZE], words[TEXT_SIZE], text[TEXT_SIZE];
+	bool two_arms = has_two_arms(answer);
+
+	cli_member_text(answer, "route", route, sizeof(route));
+	cli_member_text(answer, "words", words, sizeof(words));
+	print_route(answer, route, out);
+	print_other_route(answer, route, out);
+	if (two_arms)
+		print_user(answer, out);
+	if (cli_member_text(answer, "arm", arm, sizeof(arm)))
+		print_line("arm", arm, out);
+	print_line("why", words, out);
+	if (two_arms)
+		print_other_weight(answer, out);
+	if (cli_member_text(answer, "path_class", text, sizeof(text)))
+		print_line("path class", text, out);
+	if (cli_member_text(answer, "token", text, sizeof(text)))
+		print_line("token", text, out);
+	if (two_arms)
+		print_worth(answer, out);
 }
 
 static bool read_asked(
@@ -171,13 +226,14 @@ static json_t *explain_route(const struct config *config, const struct route_con
 	struct secret key = { .len = 0 };
 	struct path_classes *classes = path_classes_new();
 	struct cohort *cohort = cohort_new(route->salt, route->sticky, route->n_sticky, err);
+	struct router *router = router_new(config->routes, config->n_routes, err);
 	struct path_class_rules *rules = NULL;
 	size_t n_without_slot;
 	json_t *json = NULL;
 
 	if (classes == NULL)
 		error_set(err, "out of memory");
-	else if (cohort != NULL)
+	else if (cohort != NULL && router != NULL)
 		rules = path_class_rules_new(
 		    &route->path_classes, classes, NULL, &n_without_slot, err);
 	if (rules != NULL && (config->weir.token_key_file == NULL ||
@@ -189,10 +245,14 @@ static json_t *explain_route(const struct config *config, const struct route_con
 			.path_rules = rules,
 			.path_classes = classes,
 			.token_key = &key,
+			.router = router,
+			.routes = config->routes,
 			.setting = setting_of(route),
 			.now_s = (int64_t)(clock_wall_us() / 1000000),
 		    },
 		    "file", err);
+	if (router != NULL)
+		router_free(router);
 	if (rules != NULL)
 		path_class_rules_free(rules);
 	if (cohort != NULL)

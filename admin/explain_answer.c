@@ -78,9 +78,15 @@ static bool names_host(const struct explain_asked *asked)
 	return false;
 }
 
+/* Of its hosts the first; "*.example.org" is itself a name below example.org. */
+static const char *host_of(const struct route_conf *route)
+{
+	return route->hosts.n > 0 ? route->hosts.items[0] : "weir";
+}
+
 /* The request as it would come in, so that it is read as the proxy reads it. */
-static bool write_head(
-    struct buffer *head, const struct explain_asked *asked, struct error *err)
+static bool write_head(struct buffer *head, const struct explain_asked *asked,
+    const struct route_conf *route, struct error *err)
 {
 	const char *method = asked->method != NULL ? asked->method : "GET";
 	const char *path = asked->path != NULL ? asked->path : "/";
@@ -94,8 +100,8 @@ static bool write_head(
 		error_set(err, "the request is longer than %d bytes", HEAD_MAX_BYTES);
 		return false;
 	}
-	/* HTTP/1.1 asks for a Host; the route is known, so it matters to nothing else. */
-	return (names_host(asked) || append_line(head, "Host: ", "weir", err)) &&
+	/* HTTP/1.1 asks for a Host. */
+	return (names_host(asked) || append_line(head, "Host: ", host_of(route), err)) &&
 	       append_headers(head, asked, err) && append_cookies(head, asked, err) &&
 	       append_line(head, "", "", err);
 }
@@ -130,9 +136,24 @@ static json_t *key_json(const struct explanation *found)
 
 static json_t *decision_json(const struct explanation *found, uint32_t weight_ppm)
 {
-	return json_pack("{s:I, s:o, s:s, s:s, s:o}", "weight_ppm", (json_int_t)weight_ppm,
-	    "weight", share_text(weight_ppm), "arm", arm_name(found->arm), "why",
-	    explain_why_name(found->why), "words", json_text(found->words));
+	const char *arm = found->why != EXPLAIN_OWN_ANSWER ? arm_name(found->arm) : NULL;
+
+	return json_pack("{s:I, s:o, s:s?, s:s, s:o}", "weight_ppm", (json_int_t)weight_ppm,
+	    "weight", share_text(weight_ppm), "arm", arm, "why", explain_why_name(found->why),
+	    "words", json_text(found->words));
+}
+
+/* Where a path was given: the route that takes such a request. */
+static json_t *chosen_json(
+    const struct explain_asked *asked, const struct explain_question *question)
+{
+	const struct route_conf *chosen;
+
+	if (asked->path == NULL || question->router == NULL)
+		return json_null();
+	chosen = explain_chosen(question);
+	return json_pack(
+	    "{s:o}", "route", chosen != NULL ? json_text(chosen->name) : json_null());
 }
 
 static json_t *token_json(enum token_state token)
@@ -179,6 +200,7 @@ static json_t *answer(const struct explain_asked *asked,
 		at = decision_json(&there, asked->weight_ppm);
 	}
 	if (json_object_set_new(json, "at", at) == 0 &&
+	    json_object_set_new(json, "chosen", chosen_json(asked, question)) == 0 &&
 	    json_object_set_new(json, "route", json_text(question->route->name)) == 0 &&
 	    json_object_set_new(json, "weight_from", json_string(weight_from)) == 0 &&
 	    add_request(json, &found))
@@ -216,7 +238,7 @@ json_t *explain_answer(const struct explain_asked *asked, const struct explain_q
 	buffer_init(&head, HEAD_MAX_BYTES);
 	if (request == NULL) {
 		error_set(err, "out of memory");
-	} else if (read_ip(asked->ip, ip, err) && write_head(&head, asked, err)) {
+	} else if (read_ip(asked->ip, ip, err) && write_head(&head, asked, basis->route, err)) {
 		if (!h1_head_read_request(buffer_slice(&head), &limits, request, &fault)) {
 			error_set(err, "weir would refuse such a request with %u: %s",
 			    fault.status, fault.reason);

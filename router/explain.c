@@ -9,6 +9,7 @@
 const char *explain_why_name(enum explain_why why)
 {
 	switch (why) {
+	case EXPLAIN_OWN_ANSWER: return "own_answer";
 	case EXPLAIN_NO_CANARY: return "no_canary";
 	case EXPLAIN_TOKEN: return "token";
 	case EXPLAIN_RULE: return "rule";
@@ -181,8 +182,17 @@ static void explain_exposure(const struct explain_question *q, struct explanatio
 	explain_bucket(q, e);
 }
 
+const struct route_conf *explain_chosen(const struct explain_question *question)
+{
+	int index = router_match(
+	    question->router, question->request->authority, message_path(question->request));
+
+	return index >= 0 ? &question->routes[index] : NULL;
+}
+
 void explain(const struct explain_question *question, struct explanation *explanation)
 {
+	const struct route_conf *route = question->route;
 	struct path_class_name unseen;
 
 	*explanation = (struct explanation) { .token = TOKEN_ABSENT };
@@ -190,9 +200,15 @@ void explain(const struct explain_question *question, struct explanation *explan
 	    question->path_classes, message_path(question->request), &unseen);
 	explanation->path_class_name =
 	    path_classes_name(question->path_classes, explanation->path_class);
-	explain_key(question, explanation);
-	if (question->route->canary == NULL)
+	if (route->canary != NULL) {
+		explain_key(question, explanation);
+		if (!explain_forced(question, explanation))
+			explain_exposure(question, explanation);
+	} else if (route->legacy != NULL) {
+		explanation->counts = true;
 		say(explanation, EXPLAIN_NO_CANARY, "the route has no canary");
-	else if (!explain_forced(question, explanation))
-		explain_exposure(question, explanation);
+	} else {
+		say(explanation, EXPLAIN_OWN_ANSWER,
+		    "weir answers by itself: the route has no upstream");
+	}
 }

@@ -15,6 +15,7 @@
 #include "router/exposure.h"
 #include "router/forced.h"
 #include "router/path_class_rules.h"
+#include "router/rules.h"
 #include "router/seen_users.h"
 
 struct explain_question {
@@ -25,12 +26,15 @@ struct explain_question {
 	const struct seen_users *seen_users; /* NULL: the route keeps none */
 	const struct secret *token_key;
 	struct exposure_setting setting; /* as it is, or as it might be */
-	const struct message *request;   /* method, target, fields */
+	const struct message *request;   /* method, target, authority, fields */
+	const struct router *router;     /* which route a request takes; NULL: not known */
+	const struct route_conf *routes; /* by the router's indices */
 	struct slice client_ip;
 	int64_t now_s; /* wall clock, for tokens */
 };
 
 enum explain_why {
+	EXPLAIN_OWN_ANSWER,   /* the route redirects or responds: no arm is asked */
 	EXPLAIN_NO_CANARY,    /* the route has none */
 	EXPLAIN_TOKEN,        /* a signed token names the arm */
 	EXPLAIN_RULE,         /* a force rule does */
@@ -47,7 +51,7 @@ enum {
 };
 
 struct explanation {
-	enum arm arm;
+	enum arm arm; /* means nothing with EXPLAIN_OWN_ANSWER */
 	enum explain_why why;
 	char words[EXPLANATION_WORDS_SIZE]; /* one line */
 	bool counts;                        /* in budgets; false where it is forced */
@@ -66,7 +70,10 @@ struct explanation {
 
 void explain(const struct explain_question *question, struct explanation *explanation);
 
-/* "no_canary", "token", "rule", "method", "path", "drain", "below_weight", ... */
+/* The route that takes the request, which may be another one, or none: NULL. */
+const struct route_conf *explain_chosen(const struct explain_question *question);
+
+/* "own_answer", "no_canary", "token", "rule", "method", "path", "drain", "below_weight", ... */
 const char *explain_why_name(enum explain_why why);
 
 #endif

@@ -132,6 +132,21 @@ def test_explain_follows_a_rollback(arms, weir):
     assert told["arm"] == arm_of(running, canary_user) == "legacy"
 
 
+def test_explain_says_whose_request_it_really_is(arms, weir):
+    running = weir(plan(arms, route={"path": "/shop"}) + section("route rest", {"path": "/help",
+                                                                               "respond": "200 hi"}))
+    rows = [("/shop/1", "shop", ""), ("/help", "rest", "such a request is for [route rest]"),
+            ("/", None, "no route matches such a path and host: weir answers 404")]
+    for path, route, words in rows:
+        told = json.loads(running.cli("explain", "shop", "--json", "--path", path).stdout)
+        assert told["chosen"] == {"route": route}
+        text = running.cli("explain", "shop", "--path", path).stdout
+        assert words in text and (words or "not here" not in text), text
+    assert json.loads(running.cli("explain", "shop", "--json").stdout)["chosen"] is None
+    told = running.cli("explain", "rest").stdout
+    assert "weir answers by itself" in told and "counts" not in told and "legacy" not in told
+
+
 # Forced arms, with an operator's tools.
 
 

@@ -212,14 +212,43 @@ static void the_answer_reads_from_the_user_to_the_reason(void **state)
 	char *text = shown(json);
 
 	(void)state;
-	assert_string_equal(text, "route       shop, weight 5% by the file\n"
-				  "user        u1 (by header), hash 00ff, bucket 12\n"
-				  "arm         canary\n"
-				  "why         bucket 12 is below\n"
-				  "switches    to the canary from a weight of 0.0013% on\n"
-				  "at 0%       legacy: not below\n"
-				  "path class  /orders/:id\n"
-				  "evidence    no: more than the bucket decided\n");
+	assert_string_equal(text,
+	    "route       shop, weight 5% by the file: what state_dir knows, "
+	    "as a rollback, is not looked at\n"
+	    "user        u1 (by header), hash 00ff, bucket 12\n"
+	    "arm         canary\n"
+	    "why         bucket 12 is below\n"
+	    "switches    to the canary from a weight of 0.0013% on\n"
+	    "at 0%       legacy: not below\n"
+	    "path class  /orders/:id\n"
+	    "evidence    no: more than the bucket decided\n");
+	free(text);
+	json_decref(json);
+}
+
+static void a_route_without_a_canary_claims_neither_a_user_nor_a_forced_arm(void **state)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:n, s:s, s:b, s:b}", "route", "shop",
+	    "weight", "0%", "weight_from", "file", "arm", "legacy", "key", "why", "no_canary",
+	    "counts", 1, "is_evidence", 0);
+	char *text;
+
+	(void)state;
+	json_object_set_new(json, "words", json_string("the route has no canary"));
+	text = shown(json);
+	assert_string_equal(text, "route       shop\n"
+				  "arm         legacy\n"
+				  "why         the route has no canary\n");
+	free(text);
+	json_object_set_new(json, "arm", json_null());
+	json_object_set_new(json, "why", json_string("own_answer"));
+	json_object_set_new(json, "chosen", json_pack("{s:s}", "route", "blog"));
+	text = shown(json);
+	assert_string_equal(text,
+	    "route       shop\n"
+	    "not here    such a request is for [route blog]. What follows is as if it were for "
+	    "[route shop]\n"
+	    "why         the route has no canary\n");
 	free(text);
 	json_decref(json);
 }
@@ -249,6 +278,8 @@ int main(void)
 		TEST(a_request_that_weir_would_refuse_is_refused_in_words),
 		TEST(a_host_of_the_askers_own_is_taken),
 		cmocka_unit_test(the_answer_reads_from_the_user_to_the_reason),
+		cmocka_unit_test(
+		    a_route_without_a_canary_claims_neither_a_user_nor_a_forced_arm),
 		cmocka_unit_test(an_answer_that_lacks_everything_is_shown_all_the_same),
 	};
 

@@ -148,10 +148,49 @@ static void a_route_without_a_canary_says_so(void **state)
 
 	(void)state;
 	route.canary = NULL;
+	route.legacy = &canary;
 	add_field("X-User-Id", early);
 	e = explain_now();
 	assert_said(e, EXPLAIN_NO_CANARY, ARM_LEGACY, false, "the route has no canary");
-	assert_false(e.counts);
+	assert_true(e.counts); /* in its budget: nothing is forced */
+	assert_false(e.has_bucket);
+}
+
+static void a_route_that_weir_answers_itself_has_no_arm(void **state)
+{
+	(void)state;
+	route.canary = NULL;
+	assert_said(explain_now(), EXPLAIN_OWN_ANSWER, ARM_LEGACY, false,
+	    "weir answers by itself: the route has no upstream");
+}
+
+static void the_route_that_a_request_takes_may_be_another_one_or_none(void **state)
+{
+	static char orders[] = "/orders", special[] = "/orders/special",
+		    host[] = "shop.example";
+	static char *hosts[] = { host };
+	struct route_conf routes[] = {
+		{ .name = (char[]) { "special" }, .path = special, .hosts = { hosts, 1 } },
+		{ .name = (char[]) { "shop" }, .path = orders, .hosts = { hosts, 1 } },
+	};
+	struct error err;
+	struct router *router = router_new(routes, 2, &err);
+
+	(void)state;
+	assert_non_null(router);
+	request.authority = SLICE("shop.example:8080");
+	question.router = router;
+	question.routes = routes;
+	question.route = &routes[1];
+	assert_ptr_equal(explain_chosen(&question), &routes[1]);
+	request.target = SLICE("/orders/special/1");
+	assert_ptr_equal(explain_chosen(&question), &routes[0]);
+	request.target = SLICE("/");
+	assert_null(explain_chosen(&question));
+	request.target = SLICE("/orders");
+	request.authority = SLICE("other.example");
+	assert_null(explain_chosen(&question));
+	router_free(router);
 }
 
 static void a_user_without_a_key_goes_by_chance(void **state)
@@ -270,6 +309,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    the_weight_at_which_a_user_would_change_over_is_exact, begin, end),
 		cmocka_unit_test_setup_teardown(a_route_without_a_canary_says_so, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    a_route_that_weir_answers_itself_has_no_arm, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    the_route_that_a_request_takes_may_be_another_one_or_none, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    a_user_without_a_key_goes_by_chance, begin, end),
 		cmocka_unit_test_setup_teardown(
