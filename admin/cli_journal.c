@@ -172,8 +172,8 @@ static enum cli_status verify(struct journal_reader *reader, FILE *out, FILE *er
 	fprintf(out, "ok %" PRIu64 " rows, head %s\n", walk.rows, hash);
 	if (walk.base.seq > 0)
 		fprintf(errors,
-		    "rows 1 to %" PRId64 " are not here: they were lost with the database "
-		    "before this one (weir.db.damaged-*)\n",
+		    "rows 1 to %" PRId64 " are not here: they were in the database before "
+		    "this one, which was taken away, or was damaged (weir.db.damaged-*)\n",
 		    walk.base.seq);
 	if (walk.rows > 0 && !walk.head_was_known)
 		fprintf(errors,

@@ -206,11 +206,7 @@ static void say_who(struct text *sentence, const struct notice *notice)
 
 	if (notice->event == NOTICE_GATE || strcmp(who, "start") == 0)
 		return;
-	text_say(sentence, " by %s%s",
-	    strcmp(who, "guard") == 0    ? "the "
-	    : strcmp(who, "reload") == 0 ? "a "
-					 : "",
-	    who);
+	text_say(sentence, " by %s%s", strcmp(who, "guard") == 0 ? "the " : "", who);
 }
 
 static void say_cost(struct text *sentence, const struct notice_cost *cost)
