@@ -6,34 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool make_one(const char *path)
+bool directory_make(const char *path, struct error *err)
 {
 	struct stat there;
 
-	if (mkdir(path, 0700) == 0)
+	if (mkdir(path, 0700) == 0 ||
+	    (errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode)))
 		return true;
-	return errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode);
-}
-
-bool directory_make(const char *directory, struct error *err)
-{
-	char path[PATH_MAX];
-	size_t len = strlen(directory);
-
-	if (len == 0 || len >= sizeof(path)) {
-		error_set(err, "the path is empty or longer than %zu bytes", sizeof(path) - 1);
-		return false;
-	}
-	memcpy(path, directory, len + 1);
-	for (char *at = path; path[0] != '/' && (at = strchr(at, '/')) != NULL; at++) {
-		*at = '\0';
-		if (!make_one(path))
-			goto error;
-		*at = '/';
-	}
-	if (make_one(path))
-		return true;
-error:
 	error_set(err, "cannot create %s: %s", path, strerror(errno));
 	return false;
 }

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 /*
- * Makes it (0700) where it is not there: the last level of an absolute path, whose
- * parents are the system's to set up; every level of a relative one.
+ * Makes it (0700) where it is not there: the last level of the path, whose parents are
+ * for others to set up.
  */
 __attribute__((warn_unused_result)) bool directory_make(const char *path, struct error *err);
 

@@ -104,7 +104,7 @@ struct listen_conf {
 	uint32_t max_fields;
 	uint32_t max_uri_bytes;
 	uint32_t max_buffered_bytes; /* of an exchange's body, each way, in memory */
-	uint32_t max_piped_bytes;    /* likewise of a response, in a pipe; 0: never */
+	uint32_t max_piped_bytes;    /* likewise of a response, in a pipe; few: never */
 	uint32_t max_requests;       /* per connection; 0: unlimited */
 	uint32_t max_connections;    /* per worker; 0: unlimited */
 	uint32_t backlog;

@@ -114,7 +114,7 @@ static const struct key keys[] = {
 	{ SECTION_LISTEN, "max_piped", KEY_BYTES, AT(uint32_t, listen, max_piped_bytes),
 	    .min = 0, .max = PIPED_MAX_BYTES, .fallback = "1m", .reloads = true,
 	    .help = "most of a large response body that waits in the kernel instead, unread; "
-		    "0: none" },
+		    "less than 4k: none" },
 	{ SECTION_LISTEN, "max_requests", KEY_COUNT, AT(uint32_t, listen, max_requests),
 	    .min = 0, .max = ANY_COUNT, .fallback = "0", .reloads = true,
 	    .help = "requests on one connection before it is closed; 0: no limit" },

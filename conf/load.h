@@ -14,7 +14,7 @@ enum {
 	CONFIG_MAX_BYTES = 4 * 1024 * 1024
 };
 
-/* As config_load(); path is only what problems are said to be in. */
+/* As config_load(): path is where problems are said to be, and where relative paths begin. */
 __attribute__((warn_unused_result)) struct config *config_load_text(
     const char *path, struct slice text, resolve_fn *resolve, struct conf_problems *problems);
 

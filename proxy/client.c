@@ -13,8 +13,7 @@ enum {
 	/* How long an idle client's next request is waited for when weir ends. */
 	LAST_REQUEST_MS = 500,
 	READ_MORE_BYTES = 8192,
-	/* An answer that leaves at once (RFC 6928): nothing is left that a reset could destroy.
-	 */
+	/* What leaves at once (RFC 6928), though it is not acknowledged yet. */
 	ONE_FLIGHT_BYTES = 14600,
 };
 
@@ -135,13 +134,19 @@ static void idle(struct client *client)
 	    &worker->client_deadlines, &client->deadline, worker_now_ms(worker) + patience_ms);
 }
 
-void client_exchange_done(
-    struct client *client, bool persists, bool all_read, uint64_t answered)
+/* What it may still send then: a reset, its answer, destroys what has not left yet. */
+static bool may_be_closed(struct client *client, bool all_read)
+{
+	return client->eof ||
+	       (all_read && transport_unsent(&client->transport) <= ONE_FLIGHT_BYTES);
+}
+
+void client_exchange_done(struct client *client, bool persists, bool all_read)
 {
 	/* Also where none but its next request will be served: that answer will say so. */
 	if (persists && !client->eof) {
 		idle(client);
-	} else if (client->eof || (all_read && answered <= ONE_FLIGHT_BYTES)) {
+	} else if (may_be_closed(client, all_read)) {
 		client_close(client, CLOSE_DONE);
 	} else {
 		linger(client, all_read ? CLOSE_DONE : CLOSE_REFUSED);
@@ -171,7 +176,9 @@ static void linger_on(struct client *client)
 	uint32_t before = client->unsent;
 
 	client->unsent = transport_unsent(&client->transport);
-	if (client->unsent == 0 || client->unsent >= before) {
+	client->n_lingered = 0;
+	if (client->unsent == 0 || client->unsent >= before ||
+	    !transport_watch(&client->transport, EV_READ)) {
 		client_close(client, client->reason);
 		return;
 	}
@@ -210,6 +217,10 @@ static void on_linger_readable(struct client *client)
 	case IO_AGAIN: return;
 	case IO_DONE:
 		if (++client->n_lingered < LINGER_READS)
+			return;
+		/* Enough of that; the rest waits with its kernel while it takes its answer. */
+		if (transport_unsent(&client->transport) > 0 &&
+		    transport_watch(&client->transport, 0))
 			return;
 		break;
 	default: break;
@@ -268,7 +279,7 @@ static void on_readable(struct client *client)
 			return;
 		}
 		at = relay->from_client.data + relay->from_client.end;
-		size = READ_MORE_BYTES;
+		size = size < READ_MORE_BYTES ? size : READ_MORE_BYTES;
 	}
 	switch (transport_read(&client->transport, at, size, &n)) {
 	case IO_AGAIN: return;

@@ -68,10 +68,8 @@ void client_reset(struct client *client, enum close_reason reason);
 /*
  * The relay has finished and is gone: keep the connection, linger, or close. persists:
  * the client was not told otherwise, and may be sending its next request already.
- * answered: the bytes of the answer.
  */
-void client_exchange_done(
-    struct client *client, bool persists, bool all_read, uint64_t answered);
+void client_exchange_done(struct client *client, bool persists, bool all_read);
 
 /* weir ends: a request that an idle client has sent, or is sending, is its last. */
 void client_serve_last(struct client *client);

@@ -30,6 +30,7 @@ enum {
 	/* Below this a body is not worth the calls. */
 	PIPE_WORTH_BYTES = 131072,
 	PIPE_SIZE_BYTES = PIPED_MAX_BYTES, /* asked for; the system may give less */
+	PIPE_LEAST_BYTES = 4096,           /* at once: less costs more than to copy */
 	PIPES_SPARE_MAX = 32,
 };
 

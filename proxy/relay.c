@@ -24,6 +24,7 @@ static void init_for_request(struct relay *relay)
 	h1_parser_init_request(&relay->request_parser, &relay->request_limits);
 	h1_parser_keep_trailers(&relay->request_parser, &relay->request_trailers);
 	sendq_reset(&relay->to_server, true, RELAY_KEEP_BYTES);
+	relay->to_server.replay_cap = relay_max_buffered(relay);
 	relay->client_used = 0;
 	relay->server_used = 0;
 	relay->client_lost = false;
@@ -83,7 +84,7 @@ static struct relay *relay_new(struct worker *worker)
 	buffer_init(&relay->request_trailers, QUEUE_CAP);
 	buffer_init(&relay->response_trailers, QUEUE_CAP);
 	arena_init(&relay->arena, QUEUE_CAP);
-	sendq_init(&relay->to_server, QUEUE_CAP, RELAY_REPLAY_BYTES);
+	sendq_init(&relay->to_server, QUEUE_CAP, 0);
 	sendq_lend(&relay->to_server, block->to_server, sizeof(block->to_server));
 	sendq_init(&relay->to_client, QUEUE_CAP, 0);
 	sendq_lend(&relay->to_client, block->to_client, sizeof(block->to_client));
@@ -247,7 +248,7 @@ bool relay_can_splice(const struct relay *relay)
 {
 	return !relay->tunnel && relay->exchange.framing == FRAMING_LENGTH &&
 	       relay->exchange.response == RESPONSE_BODY &&
-	       relay->client->acceptor->conf.max_piped_bytes > 0 &&
+	       relay->client->acceptor->conf.max_piped_bytes >= PIPE_LEAST_BYTES &&
 	       h1_parser_body_left(&relay->response_parser) >= PIPE_WORTH_BYTES &&
 	       buffer_len(&relay->from_server) == 0;
 }
@@ -435,7 +436,6 @@ static enum settled settle(struct relay *relay)
 	struct exchange *ex = &relay->exchange;
 	struct client *client = relay->client;
 	bool persists, all_read;
-	uint64_t answered;
 
 	if (client->eof && ex->request != REQUEST_DONE)
 		relay_client_lost(relay, CLOSE_BY_CLIENT);
@@ -460,7 +460,6 @@ static enum settled settle(struct relay *relay)
 		return SETTLED_WAITS;
 	persists = ex->client_persists;
 	all_read = ex->request == REQUEST_DONE && buffer_len(&relay->from_client) == 0;
-	answered = relay->client_taken;
 	finish(relay);
 	if (persists && !all_read) {
 		empty(relay);
@@ -469,7 +468,7 @@ static enum settled settle(struct relay *relay)
 	}
 	client->relay = NULL;
 	give_back(relay);
-	client_exchange_done(client, persists, all_read, answered);
+	client_exchange_done(client, persists, all_read);
 	return SETTLED_GONE;
 }
 

@@ -24,8 +24,6 @@
 #include "proxy/server_conn.h"
 
 enum {
-	/* What is kept so that a request can be sent once more. */
-	RELAY_REPLAY_BYTES = 65536,
 	/* Sizes up to this stay with a spare relay. */
 	RELAY_KEEP_BYTES = 8192,
 	RELAY_COOKIE_MAX = 192, /* with a name of ISSUE_NAME_MAX and all its attributes */
@@ -34,7 +32,8 @@ enum {
 /* What a side is waited for: its time begins anew when either changes. */
 struct relay_wait {
 	uint32_t patience_ms; /* 0: none */
-	uint32_t longest_ms;  /* that a progress took, of those that are past */
+	uint32_t longest_ms;  /* that it took while the server waited, too: of past ones */
+	bool with_server;     /* the server waits for it as well */
 	uint64_t progress;
 	uint64_t due_ms;
 };

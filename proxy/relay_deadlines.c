@@ -9,6 +9,7 @@ enum {
 struct patience {
 	uint32_t ms;
 	uint64_t progress;
+	bool with_server; /* which waits as well */
 };
 
 static struct patience client_sends(const struct relay *relay)
@@ -17,14 +18,15 @@ static struct patience client_sends(const struct relay *relay)
 
 	/* A head's time runs from its first byte, however many follow. */
 	if (ex->request == REQUEST_HEAD)
-		return (struct patience) { relay->client->acceptor->conf.header_timeout_ms, 0 };
+		return (struct patience) { relay->client->acceptor->conf.header_timeout_ms, 0,
+			false };
 	if (relay->tunnel && relay->to_client.pending == 0)
 		return (struct patience) { relay->upstream->conf->tunnel_timeout_ms,
-			relay->client_bytes + relay->client_taken };
+			relay->client_bytes + relay->client_taken, false };
 	if (ex->request == REQUEST_BODY && relay->to_server.pending == 0 &&
 	    !exchange_awaits_continue(ex))
 		return (struct patience) { relay->client->acceptor->conf.body_timeout_ms,
-			relay->client_bytes };
+			relay->client_bytes, true };
 	return (struct patience) { 0 };
 }
 
@@ -33,7 +35,7 @@ static struct patience client_takes(const struct relay *relay)
 	if (!relay_client_lags(relay))
 		return (struct patience) { 0 };
 	return (struct patience) { relay->client->acceptor->conf.write_timeout_ms,
-		relay->client_taken };
+		relay->client_taken, true };
 }
 
 static struct patience server_sends(const struct relay *relay)
@@ -43,19 +45,19 @@ static struct patience server_sends(const struct relay *relay)
 	const struct server_conn *server = relay->server;
 
 	if (server->state == SERVER_CONNECTING)
-		return (struct patience) { conf->connect_timeout_ms, 0 };
+		return (struct patience) { conf->connect_timeout_ms, 0, false };
 	if (server->in_doubt)
-		return (struct patience) { SERVER_DOUBT_MS, 0 };
+		return (struct patience) { SERVER_DOUBT_MS, 0, false };
 	if (relay->to_server.pending > 0)
 		return (struct patience) { 0 };
 	/* Of its head no byte counts but the last: only an interim response is progress. */
 	if (exchange_awaits_continue(ex) ||
 	    (ex->request == REQUEST_DONE && ex->response == RESPONSE_WAITING))
 		return (struct patience) { conf->response_timeout_ms,
-			server->written + relay->n_interim };
+			server->written + relay->n_interim, false };
 	if (ex->request != REQUEST_DONE || relay_client_lags(relay) || relay->tunnel)
 		return (struct patience) { 0 };
-	return (struct patience) { conf->body_timeout_ms, relay->server_bytes };
+	return (struct patience) { conf->body_timeout_ms, relay->server_bytes, false };
 }
 
 static struct patience server_takes(const struct relay *relay)
@@ -64,7 +66,7 @@ static struct patience server_takes(const struct relay *relay)
 	    relay->server_deaf)
 		return (struct patience) { 0 };
 	return (struct patience) { relay->upstream->conf->write_timeout_ms,
-		relay->server->written };
+		relay->server->written, false };
 }
 
 /* Up to now: the longest that it has been waited for. */
@@ -72,7 +74,8 @@ static uint32_t longest_ms(const struct relay_wait *wait, uint64_t now_ms)
 {
 	uint64_t began_ms = wait->due_ms - wait->patience_ms;
 
-	if (wait->patience_ms == 0 || now_ms < began_ms + wait->longest_ms)
+	if (wait->patience_ms == 0 || !wait->with_server ||
+	    now_ms < began_ms + wait->longest_ms)
 		return wait->longest_ms;
 	return (uint32_t)(now_ms - began_ms);
 }
@@ -96,6 +99,7 @@ static uint64_t due_ms(struct relay_wait *wait, uint64_t now_ms, struct patience
 		*wait = (struct relay_wait) {
 			.patience_ms = patience.ms,
 			.longest_ms = longest_ms(wait, now_ms),
+			.with_server = patience.with_server,
 			.progress = patience.progress,
 			.due_ms = now_ms + patience.ms,
 		};

@@ -35,14 +35,14 @@ static bool on_interim(struct relay *relay, struct message *interim)
 {
 	struct sendq *q = &relay->to_client;
 
+	if (!rewrite(relay, interim))
+		return false;
 	if (interim->status == 101)
 		return relay_open_tunnel(relay, interim) || refuse(relay);
 	if (++relay->n_interim > INTERIM_MAX)
 		return refuse(relay);
 	exchange_interim(&relay->exchange);
 	if (exchange_passes_interim(&relay->exchange, interim->status)) {
-		if (!rewrite(relay, interim))
-			return false;
 		if (!h1_write_interim(&q->held, interim)) {
 			relay_client_lost(relay, CLOSE_NO_MEMORY);
 			return false;

@@ -21,15 +21,11 @@ bool relay_open_tunnel(struct relay *relay, struct message *answer)
 		.framing = FRAMING_NONE,
 		.issue_cookie = { relay->issue_cookie, relay->issue_cookie_len },
 	};
-	struct h1_fault fault;
 
 	if (upgrade == NULL || !was_asked_for(relay, upgrade->value) ||
 	    relay->exchange.request != REQUEST_DONE)
 		return false;
 	context.upgrade = upgrade->value;
-	if (relay->route->rewrites_response &&
-	    !rewrite_response(&relay->rewrite, answer, &relay->arena, &fault))
-		return false;
 	if (!h1_write_response_head(&q->held, answer, &context))
 		return false;
 	sendq_written(q);

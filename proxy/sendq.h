@@ -34,8 +34,8 @@ struct sendq {
 	struct buffer held;
 	struct sendq_part parts[SENDQ_PARTS_MAX];
 	unsigned n_parts;
-	size_t pending; /* bytes not sent yet */
-	size_t replay_cap;
+	size_t pending;    /* bytes not sent yet */
+	size_t replay_cap; /* the caller's to set, while it is empty */
 	bool replayable;
 };
 

@@ -66,16 +66,17 @@ static bool room_for_input(struct relay *relay, char **at, size_t *size)
 	enum {
 		AT_ONCE = 8192
 	};
+	size_t most = relay_max_buffered(relay);
 
 	if (buffer_len(buffer) == 0) {
 		*at = relay->worker->scratch + WORKER_HEAD_ROOM;
-		*size = relay_max_buffered(relay);
+		*size = most;
 		return true;
 	}
 	if (!buffer_reserve(buffer, AT_ONCE))
 		return false;
 	*at = buffer->data + buffer->end;
-	*size = AT_ONCE;
+	*size = most < AT_ONCE ? most : AT_ONCE;
 	return true;
 }
 

@@ -51,7 +51,7 @@ def piped(weir):
     return list(waiting.values())
 
 
-@pytest.mark.parametrize("most, listen", [(1 << 20, {}), (200 << 10, {"max_piped": "200k"}), (0, {"max_piped": 0})])
+@pytest.mark.parametrize("most, listen", [(1 << 20, {}), (200 << 10, {"max_piped": "200k"}), (0, {"max_piped": 0}), (0, {"max_piped": 4095})])
 def test_so_much_and_no_more_waits_in_a_pipe(upstream, weir, most, listen):
     legacy = upstream("legacy")
     body = noise(24 << 20)

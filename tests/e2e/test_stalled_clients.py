@@ -95,3 +95,19 @@ def test_a_failing_status_stays_one_whoever_stalls_behind_it(weir, server):
         lose_patience(connection)
         assert read_to_end(client.sock) == b""
     assert outcome(running) == ({"status": 1}, 0)
+
+
+def test_a_client_that_was_slow_with_its_head_kept_no_server_waiting(weir, server):
+    running = weir(settings(server), workers=1)
+    with Client(running.port) as client:
+        client.send(UPLOAD[:20])
+        client.sock.settimeout(PATIENCE_S)
+        with pytest.raises(socket.timeout):
+            client.sock.recv(1)
+        client.send(UPLOAD[20:])
+        connection, _ = server.accept()
+        read_request(connection, 3)
+        connection.close()
+        client.sock.settimeout(20)
+        assert client.read("POST").status == 502
+    assert outcome(running) == ({"reset": 1}, 0)
