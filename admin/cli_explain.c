@@ -4,7 +4,6 @@
 #include "admin/cli_format.h"
 #include "admin/explain_answer.h"
 #include "base/clock.h"
-#include "conf/nearest.h"
 #include "conf/units.h"
 
 #include <inttypes.h>
@@ -191,18 +190,12 @@ static bool make_target(
 static const struct route_conf *find_route(
     const struct config *config, const char *name, struct error *err)
 {
-	struct nearest nearest;
 	char hint[NEAREST_TEXT_SIZE];
+	const struct route_conf *route = config_find_route(config, name, hint);
 
-	nearest_init(&nearest, name);
-	for (size_t i = 0; i < config->n_routes; i++) {
-		if (strcmp(config->routes[i].name, name) == 0)
-			return &config->routes[i];
-		nearest_offer(&nearest, config->routes[i].name);
-	}
-	nearest_format(&nearest, hint);
-	error_set(err, "%s has no [route %s]%s", config->path, name, hint);
-	return NULL;
+	if (route == NULL)
+		error_set(err, "%s has no [route %s]%s", config->path, name, hint);
+	return route;
 }
 
 /* The exposure that a release of the file's begins with. */

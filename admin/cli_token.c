@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "conf/config.h"
-#include "conf/nearest.h"
 
 #include <stdio.h>
 
@@ -49,24 +48,17 @@ bool cli_token_read(const struct cli_args *args, int64_t now_s,
 /* A token for a route that is not there, or has one arm only, is a slip of the pen. */
 static bool check_route(const struct config *config, const char *name, struct error *err)
 {
-	struct nearest nearest;
+	const struct route_conf *route;
 	char hint[NEAREST_TEXT_SIZE];
 
 	if (strcmp(name, "*") == 0)
 		return true;
-	nearest_init(&nearest, name);
-	for (size_t i = 0; i < config->n_routes; i++) {
-		nearest_offer(&nearest, config->routes[i].name);
-		if (strcmp(config->routes[i].name, name) != 0)
-			continue;
-		if (config->routes[i].canary != NULL)
-			return true;
+	route = config_find_route(config, name, hint);
+	if (route == NULL)
+		error_set(err, "%s has no route '%s'%s", config->path, name, hint);
+	else if (route->canary == NULL)
 		error_set(err, "route %s has no canary: there is nothing to choose", name);
-		return false;
-	}
-	nearest_format(&nearest, hint);
-	error_set(err, "%s has no route '%s'%s", config->path, name, hint);
-	return false;
+	return route != NULL && route->canary != NULL;
 }
 
 static bool make(const struct config *config, const struct cli_token_request *request,

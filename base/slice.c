@@ -47,6 +47,17 @@ bool slice_next_element(struct slice *rest, struct slice *element)
 	return false;
 }
 
+bool slice_list_has_nocase(struct slice list, struct slice element)
+{
+	struct slice there;
+
+	while (slice_next_element(&list, &there)) {
+		if (slice_equal_nocase(there, element))
+			return true;
+	}
+	return false;
+}
+
 bool slice_to_u64(struct slice s, uint64_t *value)
 {
 	uint64_t n = 0;

@@ -47,6 +47,9 @@ struct slice slice_trim(struct slice s);
  */
 bool slice_next_element(struct slice *rest, struct slice *element);
 
+/* Whether it is an element of such a list; ASCII letters are alike in either case. */
+bool slice_list_has_nocase(struct slice list, struct slice element);
+
 /* A whole decimal number, digits only, that fits (RFC 9110 8.6). */
 bool slice_to_u64(struct slice s, uint64_t *value);
 

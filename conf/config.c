@@ -5,6 +5,7 @@
 #include "conf/value.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void free_strings(struct conf_strings *strings)
 {
@@ -112,4 +113,19 @@ bool config_can_replace(const struct config *live, const struct config *next, st
 		return false;
 	}
 	return true;
+}
+
+const struct route_conf *config_find_route(
+    const struct config *config, const char *name, char hint[NEAREST_TEXT_SIZE])
+{
+	struct nearest nearest;
+
+	nearest_init(&nearest, name);
+	for (size_t i = 0; i < config->n_routes; i++) {
+		if (strcmp(config->routes[i].name, name) == 0)
+			return &config->routes[i];
+		nearest_offer(&nearest, config->routes[i].name);
+	}
+	nearest_format(&nearest, hint);
+	return NULL;
 }

@@ -16,6 +16,7 @@
 #include "base/arm.h"
 #include "base/network.h"
 #include "conf/header_rule.h"
+#include "conf/nearest.h"
 #include "conf/own_answer.h"
 #include "conf/schedule.h"
 
@@ -332,6 +333,12 @@ enum conf_purpose {
 __attribute__((warn_unused_result)) struct config *config_load(
     const char *path, enum conf_purpose purpose, struct conf_problems *problems);
 void config_free(struct config *config);
+
+/*
+ * The route of that name, exactly; else NULL, and hint is "; did you mean ...?", or empty.
+ */
+const struct route_conf *config_find_route(
+    const struct config *config, const char *name, char hint[NEAREST_TEXT_SIZE]);
 void conf_problems_done(struct conf_problems *problems);
 
 /*

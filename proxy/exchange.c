@@ -199,8 +199,8 @@ static enum exchange_step lost_in_answer(struct exchange *ex, enum server_loss l
 enum exchange_step exchange_server_lost(
     struct exchange *ex, enum server_loss loss, const struct loss_facts *facts)
 {
-	enum failure_kind before =
-	    ex->outcome.failure; /* the answer's status, where one has come */
+	/* The answer's status, where one has come. */
+	enum failure_kind before = ex->outcome.failure;
 	enum exchange_step step = STEP_FINISH;
 
 	switch (ex->response) {

@@ -265,17 +265,6 @@ bool headers_nominate_trailers(const struct message *message, struct buffer *nam
 	return true;
 }
 
-static bool is_in_list(struct slice list, struct slice name)
-{
-	struct slice element;
-
-	while (slice_next_element(&list, &element)) {
-		if (slice_equal_nocase(element, name))
-			return true;
-	}
-	return false;
-}
-
 void headers_strip_trailers(
     struct message *trailers, struct slice nominated, bool allow_underscores)
 {
@@ -283,7 +272,7 @@ void headers_strip_trailers(
 		struct field *field = &trailers->fields[i];
 
 		field->drop = !may_trail(field->id, field->name) ||
-			      is_in_list(nominated, field->name) ||
+			      slice_list_has_nocase(nominated, field->name) ||
 			      (!allow_underscores && has_underscore(field->name));
 	}
 }

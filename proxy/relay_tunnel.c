@@ -1,18 +1,5 @@
 #include "proxy/relay.h"
 
-/* The server may only agree to what the client has named (RFC 9110 7.8). */
-static bool was_asked_for(const struct relay *relay, struct slice protocol)
-{
-	struct slice rest = relay->asked_upgrade;
-	struct slice asked;
-
-	while (slice_next_element(&rest, &asked)) {
-		if (slice_equal_nocase(asked, protocol))
-			return true;
-	}
-	return false;
-}
-
 bool relay_open_tunnel(struct relay *relay, struct message *answer)
 {
 	struct sendq *q = &relay->to_client;
@@ -22,7 +9,8 @@ bool relay_open_tunnel(struct relay *relay, struct message *answer)
 		.issue_cookie = { relay->issue_cookie, relay->issue_cookie_len },
 	};
 
-	if (upgrade == NULL || !was_asked_for(relay, upgrade->value) ||
+	/* The server may only agree to what the client has named (RFC 9110 7.8). */
+	if (upgrade == NULL || !slice_list_has_nocase(relay->asked_upgrade, upgrade->value) ||
 	    relay->exchange.request != REQUEST_DONE)
 		return false;
 	context.upgrade = upgrade->value;

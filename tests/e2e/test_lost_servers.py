@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support.client import Client
-from support.raw_server import listening, read_request, read_to_end, reset, stopped
+from support.raw_server import listening, passed_on, read_request, read_to_end, reset, stopped
 from support.weir import settings, wait_for
 from support.wire import Body, Ended
 
@@ -158,9 +158,7 @@ def stream(connection, length):
 def test_the_last_words_of_a_tunnel_s_server_arrive_though_it_reads_no_more(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: talk\r\nConnection: Upgrade\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = passed_on(client, server, b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: talk\r\nConnection: Upgrade\r\n\r\n")
         connection.sendall(b"HTTP/1.1 101 Yes\r\nUpgrade: talk\r\nConnection: Upgrade\r\n\r\n")
         assert client.read("GET").status == 101
         client.send(b"unread")

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from support.client import Client
-from support.raw_server import read_request, read_to_end
+from support.raw_server import passed_on, read_to_end
 from support.upstream import Reply
 from support.weir import settings
 
@@ -39,9 +39,7 @@ def test_an_answer_is_not_destroyed_by_an_upload_that_goes_on(weir, server):
     """The server has answered early and closed; the client sends on for a while."""
     running = weir(settings(server), workers=1)
     with Client(running.port, receive_buffer=16384) as client:
-        client.send(b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = passed_on(client, server, b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n" + BODY)
         connection.close()
         client.reader.fill()

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from support.client import Client
-from support.raw_server import read_request, read_to_end
+from support.raw_server import passed_on, read_request, read_to_end
 from support.weir import settings
 from support.wire import Ended
 
@@ -40,9 +40,7 @@ def outcome(running):
 def test_a_server_that_gives_up_on_a_stalled_upload_has_not_failed(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(UPLOAD)
-        connection, _ = server.accept()
-        read_request(connection, 3)
+        connection = passed_on(client, server, UPLOAD)
         lose_patience(connection)
         assert client.read("POST").status == 502
     assert outcome(running) == ({}, 1)
@@ -51,9 +49,7 @@ def test_a_server_that_gives_up_on_a_stalled_upload_has_not_failed(weir, server)
 def test_a_server_that_closes_on_an_upload_that_goes_on_has_failed(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(UPLOAD)
-        connection, _ = server.accept()
-        read_request(connection, 3)
+        connection = passed_on(client, server, UPLOAD)
         connection.close()
         assert client.read("POST").status == 502
     assert outcome(running) == ({"reset": 1}, 0)
@@ -62,9 +58,7 @@ def test_a_server_that_closes_on_an_upload_that_goes_on_has_failed(weir, server)
 def test_a_server_that_gives_up_on_a_stalled_download_has_not_failed(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port, receive_buffer=8192) as client:
-        client.send(b"GET /down HTTP/1.1\r\nHost: a\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = passed_on(client, server, b"GET /down HTTP/1.1\r\nHost: a\r\n\r\n")
         send_until_patience_is_lost(connection)
         with pytest.raises((Ended, ConnectionResetError)):
             client.read()
@@ -74,9 +68,7 @@ def test_a_server_that_gives_up_on_a_stalled_download_has_not_failed(weir, serve
 def test_a_server_that_cuts_a_download_that_goes_on_has_failed(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(b"GET /down HTTP/1.1\r\nHost: a\r\n\r\n")
-        connection, _ = server.accept()
-        read_request(connection, 0)
+        connection = passed_on(client, server, b"GET /down HTTP/1.1\r\nHost: a\r\n\r\n")
         connection.sendall(LONG + b"x" * 100000)
         connection.close()
         with pytest.raises((Ended, ConnectionResetError)):
@@ -87,9 +79,7 @@ def test_a_server_that_cuts_a_download_that_goes_on_has_failed(weir, server):
 def test_a_failing_status_stays_one_whoever_stalls_behind_it(weir, server):
     running = weir(settings(server), workers=1)
     with Client(running.port) as client:
-        client.send(UPLOAD)
-        connection, _ = server.accept()
-        read_request(connection, 3)
+        connection = passed_on(client, server, UPLOAD)
         connection.sendall(b"HTTP/1.1 500 Broken\r\nContent-Length: 10\r\n\r\nhalf")
         assert client.read_head().status == 500
         lose_patience(connection)

@@ -67,11 +67,17 @@ def read_to_end(connection):
         data += more
 
 
+def passed_on(client, listener, request):
+    """The connection on which these bytes of a request have come."""
+    client.send(request)
+    connection, _ = listener.accept()
+    read_request(connection, len(request.partition(b"\r\n\r\n")[2]))
+    return connection
+
+
 def served_once(client, listener):
     """The connection on which a first request was answered: it is in the pool now."""
-    client.send(b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
-    connection, _ = listener.accept()
-    read_request(connection, 0)
+    connection = passed_on(client, listener, b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
     connection.sendall(OK)
     assert client.read("GET").body == b"ok"
     return connection
